@@ -1,0 +1,1 @@
+"""The words everybody speaks: models, codes, errors, settings. Knows no other room."""

@@ -1,0 +1,132 @@
+"""Settings, read from `<home>/sohoa.toml` and the environment (`SOHOA_<SECTION>__<NAME>`). No global: callers pass them on.
+
+A value that the law leaves open carries its source beside it (domain [M-M]/[M-L] items are settings, never code).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tomllib
+from pathlib import Path
+
+from pydantic import BaseModel, Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from schemas.errors import BadSettings
+
+
+class Limits(BaseModel):
+    """Bounds against bombs. One file, one page at a time."""
+
+    file_bytes: int = 500_000_000
+    pages: int = 2_000
+    page_pixels: int = 120_000_000
+    """A0 at 200 dpi is about 62 million."""
+    decompressed_bytes: int = 2_000_000_000
+    page_seconds: float = 120.0
+    batch_files: int = 20_000
+
+
+class Reading(BaseModel):
+    """How a page is read."""
+
+    engine: str = "tesserocr"
+    """tesserocr (in process) or pytesseract (program)."""
+    language: str = "vie"
+    tessdata: str | None = None
+    """Folder of the language data; found by itself when None."""
+    dpi: int = 200
+    """Resolution of the picture that is read; the kept image is never resampled."""
+    min_dpi: float = 200.0
+    """Floor for the stored image. NĐ 30/2020 PL I; CV 7197/BKHCN-CĐSQG."""
+    wanted_dpi: float = 300.0
+    """CV 7197/BKHCN-CĐSQG default."""
+    accept_confidence: float = 0.985
+    """A field below this goes to a person; calibrated, see docs/calibration.md."""
+
+
+class Office(BaseModel):
+    """Who uses this installation."""
+
+    code: str = ""
+    """Mã định danh điện tử (QĐ 20/2020/QĐ-TTg), for example H26.12."""
+    name: str = "Cơ quan chưa đặt tên"
+
+
+class Codes(BaseModel):
+    """Templates of codes. Each with its source and how sure it is."""
+
+    result: str = "{dossier}-KQ{n}"
+    """NĐ 45/2020 Đ14 k3: `Mã hồ sơ thủ tục hành chính-KQ(n)`; whether the brackets are printed is not settled by the text."""
+    digitised: str = "{owner}.{kind_code}"
+    """TT 01/2023/TT-VPCP Đ10: formula missing in every copy found [M-M]; confirm with a legal officer."""
+    doc_code: str = "{office}_{field}_{serial:06d}_V{version}"
+    """CV 7197/BKHCN-CĐSQG: MCQ_LV_STT_PB, at most 30 characters."""
+    file_name: str = "{doc_code}_{date}_{description}.{extension}"
+    """CV 7197/BKHCN-CĐSQG: CODE_YYYYMMDD_DESC.EXT."""
+
+
+class Work(BaseModel):
+    processes: int = 0
+    """Page processes; 0: one a core."""
+    pages_a_process: int = 400
+    """Recycled after so many pages, so that memory stays flat."""
+    settle_seconds: float = 2.0
+    """A watched file is taken when it did not change for so long."""
+
+
+class Settings(BaseSettings):
+    """Everything that may differ between two installations."""
+
+    model_config = SettingsConfigDict(env_prefix="SOHOA_", env_nested_delimiter="__", extra="forbid")
+
+    home: Path = Path("sohoa-data")
+    catalogue_url: str = ""
+    """SQLAlchemy URL; empty: SQLite in the home folder."""
+    store_url: str = ""
+    """Object store; empty: a folder in the home folder."""
+    office: Office = Field(default_factory=Office)
+    limits: Limits = Field(default_factory=Limits)
+    reading: Reading = Field(default_factory=Reading)
+    codes: Codes = Field(default_factory=Codes)
+    work: Work = Field(default_factory=Work)
+
+    @property
+    def database(self) -> str:
+        return self.catalogue_url or f"sqlite:///{(self.home / 'catalogue.sqlite').resolve()}"
+
+    @property
+    def store(self) -> str:
+        return self.store_url or (self.home / "store").resolve().as_uri()
+
+    def reading_hash(self) -> str:
+        """Hash of what changes the outcome of reading; part of every step key (DESIGN decision 6)."""
+        facts = self.reading.model_dump(exclude={"tessdata"})
+        return hashlib.sha256(repr(sorted(facts.items())).encode()).hexdigest()[:16]
+
+
+def load_settings(home: Path | None = None) -> Settings:
+    """Settings of a home folder; the environment wins over the file.
+
+    Raises BadSettings when the file or a value is not valid.
+    """
+    home = home or Path(os.environ.get("SOHOA_HOME", "sohoa-data"))
+    path = home / "sohoa.toml"
+    values: dict = {}
+    try:
+        if path.exists():
+            values = tomllib.loads(path.read_text("utf-8"))
+        from_env = Settings().model_dump(exclude_unset=True)
+        merged = _merge(values, from_env)
+        merged["home"] = home
+        return Settings(**merged)
+    except (ValidationError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadSettings(f"{path}: {error}") from error
+
+
+def _merge(base: dict, over: dict) -> dict:
+    merged = dict(base)
+    for key, value in over.items():
+        merged[key] = _merge(merged.get(key, {}), value) if isinstance(value, dict) else value
+    return merged
