@@ -1,0 +1,121 @@
+"""From a page picture as it came in to the grey picture that is read. What is kept is never touched (DESIGN decision 1).
+
+What each step is for, and what was measured, stands in docs/benchmarks.md; the order matters: colour first (a seal is gone
+before it can skew the paper tone), then paper tone, then noise, then geometry.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+PAPER = 255
+
+
+def reading_plane(pixels: np.ndarray) -> np.ndarray:
+    """Grey picture in which red ink (seals, stamps) has faded into the paper and black ink has not.
+
+    pixels: uint8 (H, W, 3) RGB or (H, W) grey. In the red channel a red seal is nearly as bright as paper while the black
+    text under it stays dark; elsewhere luma has less noise.
+    """
+    if pixels.ndim == 2:
+        return pixels
+    red, green, blue = cv2.split(pixels)
+    luma = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+    redness = cv2.subtract(red, cv2.max(green, blue))
+    weight = np.clip((cv2.blur(redness, (3, 3)).astype(np.float32) - 12) / 24, 0, 1)
+    if not weight.any():
+        return luma
+    # Push what is bright red on towards paper, so that no grey ring is left for the reader to trip over.
+    bright = red.astype(np.float32)
+    bright += np.clip((bright - 110) / 60, 0, 1) * (PAPER - bright) * 0.7
+    return (luma + weight * (bright - luma)).astype(np.uint8)
+
+
+def redness_share(pixels: np.ndarray) -> float:
+    """Share of the page covered by strong red ink; a seal of normal size gives 0.002 and more."""
+    if pixels.ndim == 2:
+        return 0.0
+    small = cv2.resize(pixels, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
+    red, green, blue = cv2.split(small)
+    return float((cv2.subtract(red, cv2.max(green, blue)) > 45).mean())
+
+
+def flatten_paper(grey: np.ndarray) -> np.ndarray:
+    """Divides by the local paper tone: uneven light, yellow paper, shadows and grey copies become white paper."""
+    small = cv2.resize(grey, None, fx=1 / 8, fy=1 / 8, interpolation=cv2.INTER_AREA)
+    paper = cv2.morphologyEx(small, cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8))
+    paper = cv2.medianBlur(paper, 11)
+    paper = cv2.GaussianBlur(paper, (0, 0), 5)
+    paper = cv2.resize(paper, (grey.shape[1], grey.shape[0]), interpolation=cv2.INTER_LINEAR)
+    return cv2.divide(grey, np.maximum(paper, 40), scale=PAPER)
+
+
+def noise_level(grey: np.ndarray) -> float:
+    """Standard deviation of pixel noise (Immerkær 1996), over paper only so that letters do not count."""
+    kernel = np.float32([[1, -2, 1], [-2, 4, -2], [1, -2, 1]])
+    response = np.abs(cv2.filter2D(grey, cv2.CV_32F, kernel))
+    paper = cv2.erode((grey > 170).astype(np.uint8), np.ones((9, 9), np.uint8)).astype(bool)
+    values = response[paper]
+    return float(values.mean() * np.sqrt(np.pi / 2) / 6) if values.size > 1000 else 0.0
+
+
+def stretch(grey: np.ndarray) -> np.ndarray:
+    """Spreads faded ink back to black. Levels come from the page: its darkest ink and its paper."""
+    ink = grey[grey < 200]
+    if ink.size < 500:
+        return grey
+    low = float(np.percentile(ink, 5))
+    low = min(low, 140.0)
+    high = 232.0
+    table = np.clip((np.arange(256) - low) * (PAPER / (high - low)), 0, PAPER).astype(np.uint8)
+    return cv2.LUT(grey, table)
+
+
+def clear_border(grey: np.ndarray, dpi: float) -> np.ndarray:
+    """Paints out dark areas that touch the edge of the page (scanner lid, neighbouring sheet, photo background)."""
+    small = cv2.resize(grey, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
+    dark = (small < 128).astype(np.uint8)
+    height, width = dark.shape
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(dark, connectivity=8)
+    if count < 2:
+        return grey
+    left, top = stats[:, cv2.CC_STAT_LEFT], stats[:, cv2.CC_STAT_TOP]
+    w, h = stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT]
+    touches = (left <= 1) | (top <= 1) | (left + w >= width - 1) | (top + h >= height - 1)
+    big = (stats[:, cv2.CC_STAT_AREA] > (dpi / 4 * 0.12) ** 2)
+    remove = touches & big
+    remove[0] = False
+    if not remove.any():
+        return grey
+    mask = cv2.dilate(remove[labels].astype(np.uint8), np.ones((3, 3), np.uint8))
+    mask = cv2.resize(mask, (grey.shape[1], grey.shape[0]), interpolation=cv2.INTER_NEAREST)
+    cleared = grey.copy()
+    cleared[mask > 0] = PAPER
+    return cleared
+
+
+def clear_specks(grey: np.ndarray, dpi: float) -> np.ndarray:
+    """Removes specks too small to be a dot or a tone mark (0.2 mm), as copies and fax leave them."""
+    dark = (grey < 150).astype(np.uint8)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(dark, connectivity=8)
+    limit = max(2.0, (dpi * 0.011) ** 2)
+    small = stats[:, cv2.CC_STAT_AREA] <= limit
+    small[0] = False
+    if small.sum() < 60:  # a clean page has few
+        return grey
+    mask = cv2.dilate(small[labels].astype(np.uint8), np.ones((3, 3), np.uint8))
+    keep_out = cv2.dilate((dark & ~small[labels]).astype(np.uint8), np.ones((3, 3), np.uint8))
+    cleared = grey.copy()
+    cleared[(mask > 0) & (keep_out == 0)] = PAPER
+    return cleared
+
+
+def clean(pixels: np.ndarray, dpi: float) -> np.ndarray:
+    """The grey picture to be read, same geometry as `pixels`."""
+    grey = flatten_paper(reading_plane(pixels))
+    grey = clear_border(grey, dpi)
+    grey = stretch(grey)
+    if noise_level(grey) > 3.0:
+        grey = cv2.medianBlur(grey, 3)
+    return clear_specks(grey, dpi)
