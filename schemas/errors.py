@@ -173,6 +173,14 @@ class NotAllowedNow(WrongUse):
     en = "The record is not in a state that allows this step."
 
 
+class ChangedMeanwhile(NotAllowedNow):
+    code = "changed_meanwhile"
+    vi = "Người khác vừa sửa hồ sơ này; thay đổi của bạn chưa được lưu."
+    en = "Somebody else changed this record meanwhile; your change was not saved."
+    advice_vi = "Tải lại hồ sơ, xem thay đổi mới rồi sửa lại."
+    advice_en = "Reload the record, look at the new values and make the change again."
+
+
 # --- set-up ----------------------------------------------------------------------------------------------------------
 class SetupError(SohoaError):
     fault = Fault.SETUP
@@ -241,6 +249,15 @@ class ObjectLocked(SohoaError):
     code = "object_locked"
     vi = "Dữ liệu đang trong thời hạn lưu giữ, không được xoá hay thay đổi."
     en = "The object is under retention or legal hold."
+
+
+class ObjectExists(SohoaError):
+    fault = Fault.USER
+    code = "object_exists"
+    vi = "Kho lưu trữ đã có dữ liệu khác dưới tên này; dữ liệu cũ không bị thay thế."
+    en = "Other bytes are stored under this key; they were not replaced."
+    advice_vi = "Lưu thành phiên bản mới."
+    advice_en = "Store it as a new version."
 
 
 class CatalogueUnavailable(SystemFault):

@@ -1,0 +1,1 @@
+"""Objects, catalogue, codes and search. Knows only `schemas`."""
