@@ -1,8 +1,8 @@
-"""Pen on paper: hand-written digits drawn stroke by stroke.
+"""Pen on paper: hand-written digits and words drawn stroke by stroke.
 
 A ``Hand`` is one writer with one pen: slant, proportions, which form of each digit he uses, how even his line is.
 ``draw_digits`` makes a new writer on every call; keep a ``Hand`` to write several entries of one page alike.
-The paths come from ``samples.skeletons``; nothing here is taken from a real person's writing.
+The paths come from ``samples.skeletons`` and ``samples.letters``; nothing here is taken from a real person's writing.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from samples.skeletons import GLYPHS, Stroke, Variant
+from samples.letters import variants
+from samples.skeletons import Stroke, Variant
 
 Colour = tuple[int, int, int]
 
@@ -25,6 +26,7 @@ BLACK: Colour = (22, 22, 26)
 RED: Colour = (186, 32, 40)
 
 ALPHABET = "0123456789/-.,: "
+"""What ``draw_digits`` writes."""
 _SS = 4  # drawn this many times larger, so that thin strokes keep a soft edge
 
 
@@ -39,6 +41,7 @@ class Hand:
     nib: float
     messy: float
     join: float
+    cursive: float
     drift: float
     dense: float
     streaky: float
@@ -62,14 +65,15 @@ class Hand:
             nib=nib,
             messy=rng.betavariate(1.6, 2.4),
             join=rng.choice([0.0, 0.0, 0.0, 0.15, 0.45]),
-            drift=rng.gauss(0.0, 0.02),
+            cursive=rng.choice([0.0, 0.4, 0.9]),
+            drift=rng.gauss(0.0, 0.012),
             dense=rng.uniform(0.72, 1.0),
             streaky=streaky,
         )
 
     def variant(self, char: str, rng: random.Random) -> Variant:
         """The form of ``char`` this writer uses; one time in eight he slips into another."""
-        choices = GLYPHS[char]
+        choices = variants(char)
         weights = [weight for weight, _ in choices]
         if char not in self.forms:
             self.forms[char] = rng.choices(range(len(choices)), weights)[0]
@@ -129,7 +133,7 @@ def _layout(text: str, hand: Hand, rng: random.Random) -> list[np.ndarray]:
     last_end: np.ndarray | None = None
     for index, char in enumerate(text):
         if char == " ":
-            x += rng.uniform(0.28, 0.5)
+            x += rng.uniform(0.30, 0.5)
             last_end = None
             continue
         _, strokes = hand.variant(char, rng)
@@ -147,15 +151,17 @@ def _layout(text: str, hand: Hand, rng: random.Random) -> list[np.ndarray]:
         lean = (1 - 0.5) * hand.slant
         for path in glyph:
             path[:, 0] -= left - x - lean * 0.5
-        if last_end is not None and char not in ".,:-" and rng.random() < hand.join:
+        link = hand.cursive if char.islower() else hand.join
+        if last_end is not None and char not in ".,:-" and rng.random() < link:
             start = glyph[0][0]
             if 0.05 < float(np.hypot(*(start - last_end))) < 0.75:
                 middle = (start + last_end) / 2 + (0.02, rng.uniform(0.0, 0.08))
                 paths.append(_spline(np.array([last_end, middle, start]), 7))
         paths.extend(glyph)
-        last_end = glyph[-1][-1]
+        last_end = glyph[0][-1] if char.isalpha() else glyph[-1][-1]
         width = max(path[:, 0].max() for path in glyph) - x - max(0.0, lean)
-        gap = hand.gap * (0.55 if char in ".,:" else 1.0)
+        before_small = text[index + 1 : index + 2].islower()
+        gap = hand.gap * (0.55 if char in ".,:" else 0.25 if char.islower() or before_small else 1.0)
         x += max(0.08, width) + max(0.02, rng.gauss(gap, 0.035 + 0.05 * hand.messy))
     return paths
 
@@ -186,22 +192,28 @@ def write(
 ) -> tuple[Image.Image, int]:
     """Write ``text`` by hand -> (RGBA image cropped to the ink, y of the baseline in it, in pixels).
 
-    ``height`` is the height of a digit in pixels. Raises ValueError for a character without a skeleton (see ALPHABET)
-    or for a text without ink.
+    ``height`` is the height of a digit or capital in pixels; ``text`` is NFC. Raises ValueError for a text without ink
+    and KeyError for a character that has no path.
     """
-    unknown = sorted(set(text) - set(ALPHABET))
-    if unknown or not text.strip():
-        raise ValueError(f"no pen strokes for {unknown or text!r}; known: {ALPHABET!r}")
+    if not text.strip():
+        raise ValueError("nothing to write")
     hand = hand or Hand.pick(rng)
-    return ink_paths(_layout(text, hand, rng), height, hand, rng, colour)
+    # small letters fill up under a broad pen
+    thickest = 0.10 if any(char.islower() for char in text) else 1.0
+    return ink_paths(_layout(text, hand, rng), height, hand, rng, colour, thickest)
 
 
 def ink_paths(
-    paths: list[np.ndarray], height: float, hand: Hand, rng: random.Random, colour: Colour
+    paths: list[np.ndarray],
+    height: float,
+    hand: Hand,
+    rng: random.Random,
+    colour: Colour,
+    thickest: float = 1.0,
 ) -> tuple[Image.Image, int]:
     """Draw paths given in letter heights (baseline y = 1) -> (RGBA image cropped to the ink, baseline y in it)."""
     scale = height * _SS
-    pen = max(1.3 * _SS, hand.width * scale)
+    pen = max(1.3 * _SS, min(hand.width, thickest) * scale)
     margin = pen + 2 * _SS
     every = np.vstack(paths)
     low, high = every.min(axis=0) * scale, every.max(axis=0) * scale
@@ -221,7 +233,11 @@ def draw_digits(text: str, height: float, rng: random.Random, colour: Colour = B
     """``text`` (digits and ``/ - . , :`` and spaces) in a new random handwriting -> RGBA image cropped to the ink.
 
     ``height`` is that of one digit in pixels; the image is somewhat higher (overshoot, slashes, drift).
+    Raises ValueError for other characters.
     """
+    unknown = sorted(set(text) - set(ALPHABET))
+    if unknown:
+        raise ValueError(f"not a digit or sign: {unknown}; known: {ALPHABET!r}")
     return write(text, height, rng, colour)[0]
 
 
