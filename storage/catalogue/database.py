@@ -1,0 +1,155 @@
+"""Connections, transactions and errors of the catalogue database (SQLite or PostgreSQL)."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy import exc
+from sqlalchemy.dialects import postgresql, sqlite
+
+from schemas.errors import BadSettings, CatalogueUnavailable, DiskFull, SetupError, SohoaError
+
+SCHEMA_VERSION = "0001"
+"""Newest migration. Kept here so that opening a current catalogue need not load the migration machinery."""
+BUSY_SECONDS = 30
+_UPGRADE_LOCK = 0x50484F41
+"""Key of the PostgreSQL advisory lock under which the schema is changed."""
+
+
+class Database:
+    """An engine with the two kinds of transaction used here: reading, and writing with the lock from the start."""
+
+    def __init__(self, url: str, *, create: bool = True) -> None:
+        self.url = url
+        self._engine = _engine(url, create=create)
+        self._writing = self._engine.execution_options(begin_sqlite="BEGIN IMMEDIATE")
+        found = self.schema_version()
+        if found != SCHEMA_VERSION:
+            if found is None and not create:
+                raise SetupError("there is no catalogue at the configured address")
+            self.upgrade()
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self._engine.dialect.name == "sqlite"
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def schema_version(self) -> str | None:
+        """Migration the database stands at; None for an empty one."""
+        with self.read() as connection:
+            if not sa.inspect(connection).has_table("alembic_version"):
+                return None
+            return connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
+
+    def upgrade(self) -> None:
+        """Bring the tables to the newest schema, in one transaction. Several processes may start at once.
+
+        Raises SetupError when the database was made by newer software.
+        """
+        from alembic import command
+        from alembic.config import Config
+        from alembic.util.exc import CommandError
+
+        config = Config()
+        config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+        with self.write() as connection:
+            if not self.is_sqlite:
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_UPGRADE_LOCK)))
+            config.attributes["connection"] = connection
+            try:
+                command.upgrade(config, "head")
+            except CommandError as error:
+                raise SetupError(f"the catalogue was made by newer software ({error})") from error
+
+    @contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        with translated(), self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[sa.Connection]:
+        """One transaction, all or nothing. On SQLite it waits for its turn at the start, so it cannot fail later
+        by finding that somebody else wrote."""
+        with translated(), self._writing.begin() as connection:
+            yield connection
+
+
+def insert(connection: sa.Connection, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
+    """INSERT with ON CONFLICT, which both databases have, each in its own class."""
+    return (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(table)
+
+
+def _engine(url: str, *, create: bool) -> sa.Engine:
+    try:
+        address = sa.make_url(url)
+        if address.drivername in ("postgres", "postgresql"):
+            address = address.set(drivername="postgresql+psycopg")
+        if address.get_backend_name() not in ("sqlite", "postgresql"):
+            raise BadSettings(f"catalogue_url: {address.get_backend_name()} is not supported")
+        if address.get_backend_name() == "sqlite":
+            return _sqlite_engine(address, create=create)
+        return sa.create_engine(address, pool_pre_ping=True, connect_args={"connect_timeout": 10})
+    except exc.ArgumentError as error:
+        raise BadSettings("catalogue_url is not an SQLAlchemy address") from error
+
+
+def _sqlite_engine(address: sa.URL, *, create: bool) -> sa.Engine:
+    if not address.database or address.database == ":memory:":
+        raise BadSettings("catalogue_url: a catalogue in memory would be lost")
+    path = Path(address.database)
+    if not path.exists():
+        if not create:
+            raise SetupError("there is no catalogue at the configured address")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise CatalogueUnavailable(f"{path.parent}: {error.strerror}") from error
+    engine = sa.create_engine(address, connect_args={"timeout": BUSY_SECONDS})
+
+    @sa.event.listens_for(engine, "connect")
+    def set_up(connection: sqlite3.Connection, _record: object) -> None:
+        connection.isolation_level = None  # transactions are begun below, not guessed by the driver
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+
+    @sa.event.listens_for(engine, "begin")
+    def begin(connection: sa.Connection) -> None:
+        connection.exec_driver_sql(connection.get_execution_options().get("begin_sqlite", "BEGIN"))
+
+    return engine
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Errors of the database become ours."""
+    try:
+        yield
+    except exc.SQLAlchemyError as error:
+        raise catalogue_error(error) from error
+    except sqlite3.Error as error:
+        raise _by_cause(error) from error
+
+
+def catalogue_error(error: exc.SQLAlchemyError) -> SohoaError:
+    """The most specific error of ours. A broken rule of the schema is our mistake, not an outage."""
+    if isinstance(error, exc.IntegrityError | exc.ProgrammingError | exc.DataError):
+        return SohoaError(f"catalogue: {error.orig}")
+    if isinstance(error, exc.DBAPIError):
+        return _by_cause(error.orig)
+    if isinstance(error, exc.TimeoutError):
+        return CatalogueUnavailable("no free connection")
+    return SohoaError(f"catalogue: {error}")
+
+
+def _by_cause(cause: BaseException | None) -> SohoaError:
+    sqlite_full = getattr(cause, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
+    postgres_full = getattr(cause, "sqlstate", None) == "53100"
+    detail = str(cause).strip().splitlines()[0] if str(cause).strip() else type(cause).__name__
+    return DiskFull(detail) if sqlite_full or postgres_full else CatalogueUnavailable(detail)

@@ -1,0 +1,13 @@
+"""Entry point of Alembic; the connection, inside its transaction, is handed over by `Database.upgrade`."""
+
+from alembic import context
+
+from storage.catalogue.tables import metadata
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    transactional_ddl=True,
+    render_as_batch=True,
+)
+context.run_migrations()

@@ -1,0 +1,240 @@
+"""Tables of the catalogue, for SQLite and PostgreSQL. A change needs a migration (tests compare the two)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+class UtcTime(sa.TypeDecorator):
+    """Aware times in and out; SQLite keeps them as UTC text, which sorts by time."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+Json = sa.JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+batches = sa.Table(
+    "batches",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("dossier_code", sa.Text),
+    sa.Column("declared_pages", sa.Integer),
+    sa.Column("settings_hash", sa.Text, nullable=False),
+    sa.Column("legal_basis", sa.Text, nullable=False),
+    sa.Column("status", sa.String(16), nullable=False),
+    sa.Column("created", UtcTime, nullable=False, index=True),
+    sa.Column("finished", UtcTime),
+)
+
+sources = sa.Table(
+    "sources",
+    metadata,
+    sa.Column("sha256", sa.String(64), primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("media_type", sa.Text, nullable=False),
+    sa.Column("object", Json),
+    sa.Column("pages", sa.Integer),
+    sa.Column("signed", sa.Boolean, nullable=False),
+    sa.Column("signature_notes", Json, nullable=False),
+)
+
+batch_files = sa.Table(
+    "batch_files",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("batch", sa.ForeignKey("batches.id"), nullable=False),
+    sa.Column("position", sa.Integer, nullable=False),
+    sa.Column("path", sa.Text, nullable=False),
+    sa.Column("source", sa.ForeignKey("sources.sha256"), index=True),
+    sa.Column("status", sa.String(16), nullable=False),
+    sa.Column("worker", sa.Text),
+    sa.Column("lease_until", UtcTime),
+    sa.Index("ix_batch_files_claim", "batch", "status", "position"),
+)
+
+pages = sa.Table(
+    "pages",
+    metadata,
+    sa.Column("source", sa.ForeignKey("sources.sha256"), primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("status", sa.String(16), nullable=False),
+    sa.Column("rotation", sa.Integer, nullable=False),
+    sa.Column("quality", Json),
+    sa.Column("reading_key", sa.Text),
+)
+
+steps = sa.Table(
+    "steps",
+    metadata,
+    sa.Column("input_hash", sa.Text, primary_key=True),
+    sa.Column("step", sa.Text, primary_key=True),
+    sa.Column("version", sa.Text, primary_key=True),
+    sa.Column("settings_hash", sa.Text, primary_key=True),
+    sa.Column("result", Json),
+    sa.Column("result_key", sa.Text),
+    sa.Column("made", UtcTime, nullable=False),
+)
+
+documents = sa.Table(
+    "documents",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("batch", sa.ForeignKey("batches.id"), nullable=False, index=True),
+    sa.Column("source", sa.ForeignKey("sources.sha256"), nullable=False, index=True),
+    sa.Column("pages", Json, nullable=False),
+    sa.Column("first_page", sa.Integer, nullable=False),
+    sa.Column("type", sa.Text, nullable=False),
+    sa.Column("type_confidence", sa.Float, nullable=False),
+    sa.Column("rotation", sa.Integer, nullable=False),
+    sa.Column("status", sa.String(16), nullable=False, index=True),
+    sa.Column("superseded", sa.Boolean, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("revision", sa.Integer, nullable=False),
+    # What its number was taken for; V2 keeps the number even when the settings have changed since.
+    sa.Column("code_office", sa.Text),
+    sa.Column("code_field", sa.Text),
+    sa.Column("serial", sa.Integer),
+    sa.Column("result_code", sa.Text, unique=True),
+    sa.Column("digitised_code", sa.Text),
+    sa.Column("doc_code", sa.Text, unique=True),
+    sa.Column("dossier_code", sa.Text),
+    sa.Column("valid_from", sa.String(10)),
+    sa.Column("valid_to", sa.String(10)),
+    sa.Column("archive", Json),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("tables", Json, nullable=False),
+    sa.Column("created", UtcTime, nullable=False),
+    sa.Column("changed", UtcTime, nullable=False),
+    sa.Column("confirmed_by", sa.Text),
+    sa.Column("reason", sa.Text),
+)
+
+document_pages = sa.Table(
+    "document_pages",
+    metadata,
+    sa.Column("document", sa.ForeignKey("documents.id"), primary_key=True),
+    sa.Column("source", sa.String(64), nullable=False),
+    sa.Column("page", sa.Integer, primary_key=True),
+    sa.ForeignKeyConstraint(["source", "page"], ["pages.source", "pages.number"]),
+    sa.Index("ix_document_pages_source_page", "source", "page"),
+)
+
+document_versions = sa.Table(
+    "document_versions",
+    metadata,
+    sa.Column("document", sa.ForeignKey("documents.id"), primary_key=True),
+    sa.Column("version", sa.Integer, primary_key=True),
+    sa.Column("archive", Json, nullable=False),
+    sa.Column("made", UtcTime, nullable=False),
+    sa.Column("who", sa.Text, nullable=False),
+    sa.Column("why", sa.Text, nullable=False),
+)
+
+fields = sa.Table(
+    "fields",
+    metadata,
+    sa.Column("document", sa.ForeignKey("documents.id"), primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("position", sa.Integer, nullable=False),
+    sa.Column("value", sa.Text),
+    sa.Column("printed", sa.Text),
+    sa.Column("confidence", sa.Float, nullable=False),
+    sa.Column("page", sa.Integer),
+    sa.Column("box", Json),
+    sa.Column("status", sa.String(16), nullable=False),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("handwritten", sa.Boolean, nullable=False),
+    sa.Column("checks", Json, nullable=False),
+)
+
+field_history = sa.Table(
+    "field_history",
+    metadata,
+    sa.Column("id", BigId, primary_key=True, autoincrement=True),
+    sa.Column("document", sa.ForeignKey("documents.id"), nullable=False, index=True),
+    sa.Column("field", sa.Text, nullable=False),
+    sa.Column("old_value", sa.Text),
+    sa.Column("new_value", sa.Text),
+    sa.Column("old_status", sa.String(16)),
+    sa.Column("new_status", sa.String(16), nullable=False),
+    sa.Column("who", sa.Text, nullable=False),
+    sa.Column("at", UtcTime, nullable=False),
+    sa.Column("why", sa.Text, nullable=False),
+)
+
+document_checks = sa.Table(
+    "document_checks",
+    metadata,
+    sa.Column("document", sa.ForeignKey("documents.id"), primary_key=True),
+    sa.Column("position", sa.Integer, primary_key=True),
+    sa.Column("code", sa.Text, nullable=False),
+    sa.Column("result", sa.String(16), nullable=False),
+    sa.Column("fields", Json, nullable=False),
+    sa.Column("detail", sa.Text, nullable=False),
+)
+
+quarantine = sa.Table(
+    "quarantine",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("batch", sa.ForeignKey("batches.id"), nullable=False, index=True),
+    sa.Column("file", sa.ForeignKey("batch_files.id"), nullable=False, index=True),
+    sa.Column("source", sa.ForeignKey("sources.sha256")),
+    sa.Column("page", sa.Integer),
+    sa.Column("code", sa.Text, nullable=False),
+    sa.Column("detail", sa.Text, nullable=False),
+    sa.Column("status", sa.String(16), nullable=False, index=True),
+    sa.Column("created", UtcTime, nullable=False),
+    sa.Column("who", sa.Text),
+    sa.Column("reason", sa.Text, nullable=False),
+)
+
+events = sa.Table(
+    "events",
+    metadata,
+    sa.Column("id", BigId, primary_key=True, autoincrement=True),
+    sa.Column("at", UtcTime, nullable=False),
+    sa.Column("who", sa.Text, nullable=False),
+    sa.Column("what", sa.Text, nullable=False),
+    sa.Column("object", sa.Text, nullable=False, index=True),
+    sa.Column("detail", Json, nullable=False),
+)
+
+counters = sa.Table(
+    "counters",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("value", sa.BigInteger, nullable=False),
+)
+
+document_search = sa.Table(
+    "document_search",
+    metadata,
+    sa.Column("id", BigId, primary_key=True, autoincrement=True),
+    sa.Column("document", sa.ForeignKey("documents.id"), nullable=False, unique=True),
+    sa.Column("folded", sa.Text, nullable=False),
+)
