@@ -19,8 +19,6 @@ esac
 VENV=.venv
 STAMP=$VENV/.ready
 PIP_LOG=$VENV/pip-errors.log
-LOCK=requirements.lock KIND=run
-if [ -n "$DEV" ]; then LOCK=requirements-dev.lock KIND=dev; fi
 
 say() { printf '==> %s\n' "$*"; }
 stop() { # message_vi message_en: what a person has to do
@@ -72,11 +70,12 @@ has_liberation_2() { # 1.x, which Debian 12 calls fonts-liberation, has no Vietn
 }
 
 liberation_package() {
-    if apt-cache show fonts-liberation2 2>/dev/null | grep -q '^Version: \(1:\)\?2'; then
-        echo fonts-liberation2
-    else
-        echo fonts-liberation
-    fi
+    local versions # read whole: a grep that leaves early would break the pipe
+    versions=$(apt-cache show fonts-liberation2 2>/dev/null | sed -n 's/^Version: *\(1:\)\{0,1\}//p')
+    case "$versions" in
+        2*) echo fonts-liberation2 ;;
+        *) echo fonts-liberation ;;
+    esac
 }
 
 missing_packages() {
@@ -113,19 +112,21 @@ install_packages() {
     if [ -n "$root" ]; then
         say "Cài gói hệ thống / system packages: ${packages[*]}"
         $root DEBIAN_FRONTEND=noninteractive apt-get -qq -o Acquire::Retries=3 -o Dpkg::Use-Pty=0 \
-            install -y --no-install-recommends "${packages[@]}" >/dev/null && return
+            install -y --no-install-recommends "${packages[@]}" >/dev/null && [ -z "$(missing_packages)" ] && return
     fi
     stop "Thiếu gói hệ thống. Hãy chạy lệnh sau rồi chạy lại:   sudo $command" \
         "System packages are missing. Run this, then run again:   sudo $command"
 }
 
-# The stamp says what was set up, from which files, in which folder: a venv does not survive being moved.
+# The stamp says what was set up, from which files, in which folder: a venv holds its own path.
 read -r ready_kind ready_files ready_folder < <(cat "$STAMP" 2>/dev/null || echo) || true
 files=$(cat requirements.lock requirements-dev.lock pyproject.toml scripts/setup.sh | sha256sum | cut -d' ' -f1)
+# What was once set up for development stays so.
+LOCK=requirements.lock KIND=run
+if [ -n "$DEV" ] || [ "$ready_kind" = dev ]; then LOCK=requirements-dev.lock KIND=dev; fi
 
 PYTHON=
-if ! is_python "$VENV/bin/python" || ! "$VENV/bin/python" -c 'import pip' 2>/dev/null ||
-    [ "${ready_folder:-$PWD}" != "$PWD" ]; then
+if ! is_python "$VENV/bin/python" || ! "$VENV/bin/python" -c 'import pip' 2>/dev/null; then
     PYTHON=$(find_python)
     if [ -z "$PYTHON" ]; then
         stop "Cần Python 3.11 trở lên. Hãy chạy: sudo apt-get install -y python3 python3-venv" \
@@ -139,7 +140,7 @@ if [ -n "$PYTHON" ] && ! can_venv "$PYTHON"; then
 fi
 if [ ${#packages[@]} -gt 0 ]; then install_packages "${packages[@]}"; fi
 
-if [ -z "$PYTHON" ] && [ "$ready_files" = "$files" ] && { [ "$ready_kind" = dev ] || [ "$ready_kind" = "$KIND" ]; }; then
+if [ -z "$PYTHON" ] && [ "$ready_files" = "$files" ] && [ "$ready_kind" = "$KIND" ] && [ "$ready_folder" = "$PWD" ]; then
     exit 0
 fi
 
@@ -165,13 +166,17 @@ install_lock() { # the lock is complete, so nothing has to be resolved; wheels o
             Collecting*) count=$((count + 1)); [ $((count % 20)) -ne 0 ] || echo "    $count / $total" ;;
             Installing*) echo "    giải nén / unpacking" ;;
         esac
-    done || { tail -n 20 "$PIP_LOG" >&2; return 1; }
+    done || { grep -v '^WARNING' "$PIP_LOG" | tail -n 20 >&2; return 1; }
 }
 
 rm -f "$STAMP"
 if [ -n "$PYTHON" ]; then
     say "Tạo $VENV với $("$PYTHON" --version) / making $VENV"
     "$PYTHON" -m venv --clear "$VENV"
+elif [ -n "$ready_folder" ] && [ "$ready_folder" != "$PWD" ]; then
+    say "Thư mục đã được chuyển / the folder was moved: $ready_folder"
+    { grep -lIrF "$ready_folder/$VENV" "$VENV/bin" || true; } |
+        xargs -r -d '\n' sed -i "s|$ready_folder/$VENV|$PWD/$VENV|g"
 fi
 
 say "Cài thư viện Python (vài phút ở lần đầu) / Python packages (minutes the first time): $LOCK"
