@@ -1,0 +1,77 @@
+"""From the evidence for a value to the probability that it is right.
+
+The model is a logistic regression with one isotonic curve over it, fitted by `bench/calibrate.py` on documents made by
+our own generator and stored as `model.json`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from ocr.checks import Report
+from ocr.classify import Kind
+from ocr.fields.evidence import Found
+from schemas.page import PageReading
+
+MODEL = Path(__file__).with_name("model.json")
+FEATURES = (
+    "bias", "min_word", "mean_word", "label", "valid", "certainty", "agreeing", "failed", "handwritten", "gap", "kind",
+    "sharpness", "contrast", "length", "born",
+)  # fmt: skip
+
+
+def features(name: str, item: Found, kind: Kind, reading: PageReading | None, report: Report) -> dict[str, float]:
+    """Evidence as numbers between about 0 and 1."""
+    words = [t.confidence for t in item.tokens if t.key] or [0.5]
+    if item.gap_confidence is not None:
+        words = [item.gap_confidence]
+    return {
+        "bias": 1.0,
+        "min_word": min(words),
+        "mean_word": sum(words) / len(words),
+        "label": item.label,
+        "valid": float(item.valid),
+        "certainty": item.certainty,
+        "agreeing": min(1.0, report.agreeing.get(name, 0) / 2),
+        "failed": float(bool(report.failed(name))),
+        "handwritten": float(item.handwritten),
+        "gap": float(item.gap_confidence is not None),
+        "kind": kind.confidence,
+        "sharpness": reading.quality.sharpness if reading else 0.0,
+        "contrast": reading.quality.contrast if reading else 0.0,
+        "length": min(1.0, len(item.value or "") / 100),
+        "born": float(bool(reading and reading.born_digital)),
+    }
+
+
+@dataclass(frozen=True)
+class Model:
+    """Weights by feature; `curve` is a list of (score, probability) with rising scores."""
+
+    weights: dict[str, float]
+    curve: list[tuple[float, float]]
+
+    def probability(self, name: str, item: Found, kind: Kind, reading: PageReading | None, report: Report) -> float:
+        facts = features(name, item, kind, reading, report)
+        score = sum(self.weights.get(feature, 0.0) * value for feature, value in facts.items())
+        return self._on_curve(1 / (1 + math.exp(-max(-30.0, min(30.0, score)))))
+
+    def _on_curve(self, score: float) -> float:
+        if not self.curve:
+            return score
+        for (x0, y0), (x1, y1) in zip(self.curve, self.curve[1:], strict=False):
+            if score <= x1:
+                share = 0.0 if x1 == x0 else max(0.0, (score - x0) / (x1 - x0))
+                return y0 + share * (y1 - y0)
+        return self.curve[-1][1]
+
+
+@cache
+def load_model() -> Model:
+    """The fitted model shipped with the program."""
+    facts = json.loads(MODEL.read_text("utf-8"))
+    return Model(facts["weights"], [tuple(point) for point in facts["curve"]])

@@ -1,0 +1,1 @@
+"""From words on pages to fields: rows, labels, heading, signer, tables."""

@@ -1,0 +1,55 @@
+"""A value found on the paper with everything known about how it was found; the confidence model judges from this."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from ocr.fields.rows import Token
+
+
+@dataclass(slots=True)
+class Found:
+    """One proposed value."""
+
+    value: str | None
+    printed: str
+    tokens: list[Token] = field(default_factory=list)
+    kind: str = "text"
+    label: float = 1.0
+    """How well the label, title or place in the layout was recognised, 0..1."""
+    valid: bool = True
+    """The value looks like its kind."""
+    certainty: float = 1.0
+    """Below 1 when a closed vocabulary or an inference was needed to read it."""
+    handwritten: bool = False
+    source: str = "ocr"
+    gap_confidence: float | None = None
+    """Confidence of the reader of handwritten digits, where it gave the value."""
+
+    @property
+    def page(self) -> int | None:
+        return self.tokens[0].page if self.tokens else None
+
+
+def is_handwritten(tokens: list[Token]) -> bool:
+    """True when any word carrying letters or digits is judged written by hand."""
+    judged = [t.handwritten for t in tokens if t.handwritten is not None and t.key]
+    return bool(judged) and max(judged) >= 0.5
+
+
+_JUNK = re.compile(r"^[^\w(\"“]+|[^\w).\"”]+$")
+
+
+def clean_edges(tokens: list[Token]) -> list[Token]:
+    """Tokens without marks that carry no letter at either end."""
+    tokens = list(tokens)
+    while tokens and not tokens[0].key:
+        tokens.pop(0)
+    while tokens and not tokens[-1].key:
+        tokens.pop()
+    return tokens
+
+
+def strip_marks(text: str) -> str:
+    return _JUNK.sub("", text)

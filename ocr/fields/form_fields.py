@@ -1,0 +1,114 @@
+"""Fields of a kind by its labels and patterns."""
+
+from __future__ import annotations
+
+import re
+
+from ocr.classify import Kind
+from ocr.fields.evidence import Found, is_handwritten
+from ocr.fields.labels import SHARED_STOPS, Hit, assign, find_labels, value_tokens
+from ocr.fields.rows import Row, RunningText, Sheet, Token
+from ocr.fields.values import Parsed, parse, text_of
+from ocr.forms import FieldForm, Form
+from ocr.normalise import key
+
+
+def read_form_fields(sheets: list[Sheet], kind: Kind, form: Form) -> dict[str, Found]:
+    """Values of the fields of a form; a label with nothing behind it gives nothing."""
+    if not form.fields:
+        return {}
+    first_body = kind.title.last + 1 if kind.title else 0
+    rows = [row for i, sheet in enumerate(sheets) for row in (sheet.rows[first_body:] if i == 0 else sheet.rows)]
+    labels = list(dict.fromkeys([*form.label_fields, *(key(s) for s in SHARED_STOPS)]))
+    if form.columns:
+        rows = _columns_in_order(rows, form, labels)
+    hits = find_labels(rows, labels)
+    taken, hits = assign(hits, form)
+    found: dict[str, Found] = {}
+    for name, hit in taken.items():
+        field = form.fields[name]
+        parts = value_tokens(rows, hit, hits, field)
+        if parts and (item := _found(field, parts, hit.score)):
+            found[name] = item
+    text = RunningText.of([t for row in rows for t in row.tokens])
+    for name, field in form.fields.items():
+        if field.patterns and (field.first or name not in found or not found[name].valid):
+            item = _by_pattern(field, text, rows, taken.get(field.after), bool(field.after))
+            if item is not None:
+                found[name] = item
+    return found
+
+
+def _found(field: FieldForm, parts: list[list[Token]], score: float) -> Found | None:
+    parsed = parse(field, text_of(parts))
+    if parsed.value is None:
+        return None
+    tokens = _tokens_of_value(parts, parsed)
+    return Found(
+        parsed.value, parsed.printed, tokens, str(field.kind), label=min(1.0, score), valid=parsed.valid,
+        certainty=parsed.certainty, handwritten=is_handwritten(tokens),
+    )  # fmt: skip
+
+
+def _tokens_of_value(parts: list[list[Token]], parsed: Parsed) -> list[Token]:
+    """Tokens that carry the printed value: an ending cut off by the form is left out."""
+    tokens = [t for part in parts for t in part]
+    length, kept = len(parsed.printed.replace(" ", "")), []
+    seen = 0
+    for token in tokens:
+        if kept and seen >= length:
+            break
+        kept.append(token)
+        seen += len(token.text)
+    return kept
+
+
+def _by_pattern(field: FieldForm, text: RunningText, rows: list[Row], after: Hit | None, bound: bool) -> Found | None:
+    begin, end = 0, len(text.folded)
+    if bound:
+        if after is None:
+            return None
+        first = rows[after.row].tokens[after.start]
+        begin = text.starts[next(i for i, t in enumerate(text.tokens) if t is first)]
+        end = min(end, begin + 400)
+    for pattern in field.patterns:
+        match = re.compile(pattern).search(text.folded, begin, end)
+        if not match:
+            continue
+        tokens = text.tokens_between(match.start(1), match.end(1))
+        parsed = parse(field, text.text[match.start(1) : match.end(1)])
+        if parsed.value is not None and parsed.valid:
+            return Found(
+                parsed.value, text.text[match.start(1) : match.end(1)], tokens, str(field.kind), label=0.9, valid=parsed.valid,
+                certainty=parsed.certainty, handwritten=is_handwritten(tokens),
+            )  # fmt: skip
+    return None
+
+
+def _columns_in_order(rows: list[Row], form: Form, labels: list[str]) -> list[Row]:
+    """Rows of two blocks printed side by side (wife and husband) put one block after the other."""
+    hits = find_labels(rows, labels)
+    anchors: dict[str, Hit] = {}
+    for hit in hits:
+        for name in form.label_fields.get(hit.label, []):
+            if name and form.fields[name].anchor and form.fields[name].group in form.columns:
+                anchors.setdefault(form.fields[name].group, hit)
+    if len(anchors) < 2:
+        return rows
+    left, right = sorted(anchors.values(), key=lambda h: rows[h.row].tokens[h.start].box[0])[:2]
+    at_left, at_right = rows[left.row].tokens[left.start].box, rows[right.row].tokens[right.start].box
+    height = rows[left.row].wide_gap / 2.2
+    if abs(at_left[1] - at_right[1]) > 2.5 * height or at_right[0] - at_left[0] < 8 * height:
+        return rows
+    first = min(left.row, right.row)
+    split = at_right[0] - 0.5 * height
+    last = len(rows)
+    for hit in hits:
+        names = [n for n in form.label_fields.get(hit.label, []) if n]
+        outside = [n for n in names if form.fields[n].group not in form.columns]
+        if hit.row > first and outside and rows[hit.row].tokens[hit.start].box[0] < split:
+            last = hit.row
+            break
+    lefts = [r for row in rows[first:last] if (r := row.between(-1e9, split))]
+    rights = [r for row in rows[first:last] if (r := row.between(split, 1e9))]
+    return [*rows[:first], *lefts, *rights, *rows[last:]]

@@ -1,0 +1,188 @@
+"""Finds printed labels in rows and cuts out what stands behind them.
+
+A label is compared by its folded letters, so accents, case, colons and dotted lines do not matter and a letter read
+wrongly is forgiven. Which field a label belongs to (a mother's `Dân tộc` or a father's) follows from the group opened
+last, not from a fixed order, because forms of different years print the parts in different order.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from rapidfuzz.distance import Levenshtein
+
+from ocr.fields.rows import Row, Token, capital_share
+from ocr.forms import FieldForm, Form
+from ocr.normalise import fold
+
+_BULLET = re.compile(r"^\W*(?:\d{1,2}|[a-hivx]{1,4})?\W*$", re.IGNORECASE)
+_NOISE_KEY = re.compile(r"^\W*$")
+_SECTION = re.compile(r"^\W*\d{1,2}\s?[.)]\s*[A-ZĐÀ-Ỹ]")
+SHARED_STOPS = (
+    "Nơi nhận", "TM. ỦY BAN NHÂN DÂN", "NGƯỜI KÝ", "KT. CHỦ TỊCH", "CHỦ TỊCH", "PHÓ CHỦ TỊCH", "CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM",
+    "Ký, ghi rõ họ, chữ đệm, tên", "TRƯỞNG PHÒNG", "KT. TRƯỞNG PHÒNG", "GIÁM ĐỐC", "TUQ. CHỦ TỊCH",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A label seen in a row: which tokens it covers and how well it matches."""
+
+    label: str
+    row: int
+    start: int
+    end: int
+    score: float
+    colon: bool
+
+
+def find_labels(rows: list[Row], labels: list[str]) -> list[Hit]:
+    """Labels (by key) in the rows, in reading order, none overlapping; the longest and best match wins a place."""
+    hits = []
+    for number, row in enumerate(rows):
+        found: list[Hit] = []
+        for start in range(len(row.tokens)):
+            if row.tokens[start].key:
+                found += _labels_at(row, number, start, labels)
+        found.sort(key=lambda h: -(len(h.label) * h.score**3))
+        taken: list[Hit] = []
+        for hit in found:
+            if all(hit.end <= other.start or hit.start >= other.end for other in taken):
+                taken.append(hit)
+        hits += sorted(taken, key=lambda h: h.start)
+    return hits
+
+
+def _labels_at(row: Row, number: int, start: int, labels: list[str]) -> list[Hit]:
+    joined, hits = "", []
+    first = row.tokens[start]
+    at_start = _begins(row, start)
+    for end in range(start + 1, min(start + 22, len(row.tokens)) + 1):
+        token = row.tokens[end - 1]
+        if not token.key and not token.text.strip(":;.…"):
+            continue
+        joined += token.key
+        if len(joined) > 90:
+            break
+        colon = token.text.rstrip(" .…").endswith((":", ";")) or (
+            end < len(row.tokens) and row.tokens[end].text.startswith((":", "…", "..."))
+        )
+        for label in labels:
+            longest = max(len(label), len(joined))
+            if abs(len(label) - len(joined)) > 0.25 * longest:
+                continue
+            least = 0.74 if len(label) >= 12 else 0.8 if len(label) >= 7 else 0.86
+            score = Levenshtein.normalized_similarity(label, joined, score_cutoff=least)
+            if score < least or not _acceptable(label, score, at_start, colon, first):
+                continue
+            hits.append(Hit(label, number, start, end, score + (0.02 if colon else 0), colon))
+    return hits
+
+
+def _begins(row: Row, start: int) -> bool:
+    """True at the start of the row or behind a wide gap, bullets and numbers aside."""
+    before = row.tokens[:start]
+    if all(_BULLET.match(t.text) for t in before) and sum(len(t.key) for t in before) <= 4:
+        return True
+    gap = row.tokens[start].box[0] - row.tokens[start - 1].box[2]
+    return gap > row.wide_gap
+
+
+def _acceptable(label: str, score: float, at_start: bool, colon: bool, first: Token) -> bool:
+    if len(label) <= 4:
+        return colon and score > 0.99 or (at_start and score > 0.99 and first.text[:1].isupper() and len(label) > 2)
+    if at_start:
+        return colon or score >= 0.9 or (len(label) >= 9 and score >= 0.8)
+    return (colon and score >= 0.82) or (score >= 0.93 and first.text[:1].isupper())
+
+
+def assign(hits: list[Hit], form: Form) -> tuple[dict[str, Hit], list[Hit]]:
+    """Field of each hit by the group opened last. Returns hits by field, and every hit (all of them end values)."""
+    groups: list[str] = []
+    for field in form.fields.values():
+        if field.group not in groups:
+            groups.append(field.group)
+    current, taken = "", {}
+    for hit in hits:
+        names = form.label_fields.get(hit.label, [])
+        fields = [form.fields[n] for n in names if n]
+        anchors = [f for f in fields if f.anchor and f.name not in taken]
+        chosen = _choose(fields, anchors, current, taken, groups)
+        if chosen is None:
+            continue
+        taken[chosen.name] = hit
+        if chosen.group:
+            current = chosen.group
+    return taken, hits
+
+
+def _choose(
+    fields: list[FieldForm], anchors: list[FieldForm], current: str, taken: dict[str, Hit], groups: list[str]
+) -> FieldForm | None:
+    if anchors:
+        return anchors[0]
+    free = [f for f in fields if f.name not in taken]
+    for field in free:
+        if field.group == current:
+            return field
+    if not free:
+        return None
+    if any(f.group == current for f in fields):
+        # The label of the current group was used before: its anchor was read badly, the next part has begun.
+        later = [f for f in free if f.group and groups.index(f.group) > groups.index(current)]
+        return later[0] if later else None
+    plain = [f for f in free if not f.group]
+    if plain:
+        return plain[0]
+    return min(free, key=lambda f: groups.index(f.group))
+
+
+def value_tokens(rows: list[Row], hit: Hit, hits: list[Hit], field: FieldForm) -> list[list[Token]]:
+    """Tokens behind a label, row by row: to the next label of the row, and on into following rows while they continue it."""
+    starts: dict[int, list[int]] = {}
+    for other in hits:
+        starts.setdefault(other.row, []).append(other.start)
+    row = rows[hit.row]
+    stop = min((s for s in starts.get(hit.row, []) if s >= hit.end), default=len(row.tokens))
+    first = [t for t in row.tokens[hit.end : stop]]
+    taken = [_without_noise(first)] if first else []
+    if stop < len(row.tokens):
+        return taken
+    previous = row
+    for number in range(hit.row + 1, min(len(rows), hit.row + 1 + max(0, field.rows - 1) + (0 if taken else 1))):
+        row = rows[number]
+        if row.page != previous.page or not _continues(row, previous, starts.get(number)):
+            break
+        stop = min(starts.get(number, []), default=len(row.tokens))
+        taken.append(_without_noise(row.tokens[:stop]))
+        if stop < len(row.tokens):
+            break
+        previous = row
+    return [part for part in taken if part]
+
+
+def _continues(row: Row, previous: Row, label_starts: list[int] | None) -> bool:
+    if label_starts and min(label_starts) == 0:
+        return False
+    if _SECTION.match(row.text) or not any(len(t.key) > 1 for t in row.tokens):
+        return False
+    height = previous.wide_gap / 2.2
+    if row.top - previous.bottom > 1.9 * height:
+        return False
+    if row.confidence < 0.35:
+        return False
+    if row.text.lstrip().startswith("-") and not previous.text.rstrip().endswith(("-", ",")):
+        return False
+    words = fold(row.text)
+    if re.match(r"\W*(?:nguoi ky|noi nhan|tm\.|kt\.|tl\.)", words):
+        return False
+    return not (capital_share(row.text) > 0.9 and capital_share(previous.text) < 0.6 and len(row.tokens) < 6)
+
+
+def _without_noise(tokens: list[Token]) -> list[Token]:
+    """Marks without letters at low confidence (specks, lines of a form) do not belong to a value."""
+    kept = [t for t in tokens if t.key or t.text.strip(" .…_|-~'\"`,;:=—–*•^°<>\\/")]
+    while kept and not kept[-1].key and kept[-1].confidence < 0.6:
+        kept.pop()
+    return kept

@@ -1,0 +1,316 @@
+"""Reads who signed: authority (TM., KT., TL., TUQ., Q.), position and name under the last article or above the seal.
+
+NĐ 30/2020 Phụ lục I: the block stands in the right half below the text. Copies carry a second signer below (sao y,
+chứng thực bản sao): what stands below their heading is not part of the paper. The seal covers the first letters of the
+name, so a name is proposed even when its beginning is damaged, and left to a person.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from rapidfuzz.distance import Levenshtein
+
+from ocr import agencies
+from ocr.fields.evidence import Found, clean_edges, is_handwritten
+from ocr.fields.rows import Row, Sheet, Token, capital_share
+from ocr.forms import Form
+from ocr.normalise import SURNAMES, fold, key, looks_like_name, nfc, similarity, tidy, title_name
+
+POSITIONS = (
+    "CHỦ TỊCH", "PHÓ CHỦ TỊCH", "GIÁM ĐỐC", "PHÓ GIÁM ĐỐC", "TRƯỞNG PHÒNG", "PHÓ TRƯỞNG PHÒNG", "CHÁNH VĂN PHÒNG",
+    "PHÓ CHÁNH VĂN PHÒNG", "HIỆU TRƯỞNG", "PHÓ HIỆU TRƯỞNG", "BỘ TRƯỞNG", "THỨ TRƯỞNG", "THỦ TƯỚNG", "PHÓ THỦ TƯỚNG",
+    "CỤC TRƯỞNG", "PHÓ CỤC TRƯỞNG", "CHI CỤC TRƯỞNG", "PHÓ CHI CỤC TRƯỞNG", "TỔNG CỤC TRƯỞNG", "PHÓ TỔNG CỤC TRƯỞNG",
+    "VỤ TRƯỞNG", "PHÓ VỤ TRƯỞNG", "CHÁNH THANH TRA", "PHÓ CHÁNH THANH TRA", "TRƯỞNG BAN", "PHÓ TRƯỞNG BAN", "VIỆN TRƯỞNG",
+    "PHÓ VIỆN TRƯỞNG", "TỔNG GIÁM ĐỐC", "PHÓ TỔNG GIÁM ĐỐC", "CHÁNH ÁN", "PHÓ CHÁNH ÁN", "BÍ THƯ", "PHÓ BÍ THƯ",
+    "TRƯỞNG CÔNG AN", "PHÓ TRƯỞNG CÔNG AN", "TỔNG BIÊN TẬP", "CHỦ NHIỆM", "PHÓ CHỦ NHIỆM", "TỔNG THANH TRA", "TRƯỞNG ĐOÀN",
+    "TRƯỞNG KHOA", "TRƯỞNG TRẠM", "ĐỘI TRƯỞNG", "PHÓ ĐỘI TRƯỞNG", "CHI CỤC PHÓ", "CỤC PHÓ", "TRƯỞNG THUẾ", "PHÓ TRƯỞNG THUẾ",
+    "CÔNG CHỨC TƯ PHÁP - HỘ TỊCH", "PHÓ CHỦ TỊCH THƯỜNG TRỰC", "GIÁM ĐỐC SỞ", "PHÓ GIÁM ĐỐC SỞ", "CHỦ TỊCH NƯỚC", "CHỦ TỊCH QUỐC HỘI",
+    "TỔNG KIỂM TOÁN NHÀ NƯỚC", "THỐNG ĐỐC", "PHÓ THỐNG ĐỐC", "TƯ LỆNH", "CHỈ HUY TRƯỞNG", "CHÍNH ỦY", "KẾ TOÁN TRƯỞNG",
+    "ỦY VIÊN", "TRƯỞNG BAN QUẢN LÝ", "GIÁM ĐỐC TRUNG TÂM", "PHÓ GIÁM ĐỐC TRUNG TÂM", "HẠT TRƯỞNG", "CHÁNH VĂN PHÒNG ỦY BAN",
+)  # fmt: skip
+_POSITION_KEYS = tuple((key(p), p) for p in POSITIONS)
+_AUTHORITY = re.compile(r"^\W*(TM|KT|TL|TUQ|Q|T\.M|K\.T|T\.L)\s?[.,:]+\s?(.*)$", re.IGNORECASE)
+_COPY_BLOCK = re.compile(
+    r"^\W*(?:chung thuc ban sao|sao y\b|sao y ban chinh|sao luc|trich sao|so chung thuc|chung nhan ban sao|nguoi thuc hien chung thuc)"
+)
+_NOT_NAMES = re.compile(r"noi nhan|nhu dieu|luu\s*:|ky, ghi ro|ghi ro ho|da ky|dong dau|kinh gui")
+
+
+@dataclass(slots=True)
+class _Block:
+    """Rows of the signer's side on one page: authority lines, position, first row after them."""
+
+    authority: list[tuple[str, list[Token]]]
+    position: str | None
+    position_tokens: list[Token]
+    position_score: float
+    end: float
+    column: tuple[float, float]
+    inferred: bool = False
+
+
+def read_signer(sheets: list[Sheet], form: Form | None) -> dict[str, Found]:
+    """quyen_han_ky, chuc_vu and nguoi_ky of a document, from its last page that bears a signer."""
+    named = [key(line) for line in form.named_signer_line] if form else []
+    for sheet in reversed(sheets):
+        rows = _before_copy_block(sheet)
+        found = _signer_on(sheet, rows, named)
+        if found:
+            return found
+    return {}
+
+
+def _before_copy_block(sheet: Sheet) -> list[Row]:
+    rows = []
+    for row in sheet.rows:
+        if row.top > 0.25 * sheet.reading.height and any(_COPY_BLOCK.match(fold(s.text)) for s in row.segments()):
+            break
+        rows.append(row)
+    return rows
+
+
+def _signer_on(sheet: Sheet, rows: list[Row], named: list[str]) -> dict[str, Found]:
+    middle = 0.42 * sheet.reading.width
+    pieces = [s for row in rows for s in _right_parts(row, middle)]
+    start = _find_start(sheet, pieces, named)
+    if start is None:
+        return {}
+    block = _read_block(sheet, pieces, start)
+    if block is None:
+        return {}
+    found: dict[str, Found] = {}
+    if block.authority:
+        text = " ".join(label for label, _ in block.authority)
+        tokens = [t for _, part in block.authority for t in part]
+        found["quyen_han_ky"] = Found(text, " ".join(t.text for t in tokens), tokens, "authority", label=0.95)
+    if block.position:
+        found["chuc_vu"] = Found(
+            block.position, " ".join(t.text for t in block.position_tokens), block.position_tokens, "position",
+            label=block.position_score, certainty=0.5 if block.inferred else block.position_score,
+            source="rule" if block.inferred else "ocr",
+        )  # fmt: skip
+    name = _read_name(sheet, pieces, block)
+    if name:
+        found["nguoi_ky"] = name
+    return found
+
+
+def _right_parts(row: Row, middle: float) -> list[Row]:
+    """Segments on the right side of a row; words of a receiver list left of the middle are left out."""
+    parts = []
+    for segment in row.segments():
+        box = segment.box
+        if (box[0] + box[2]) / 2 > middle and box[0] > 0.55 * middle:
+            parts.append(segment)
+        elif box[2] > 1.2 * middle:
+            right = segment.between(middle, 1e9)
+            if right is not None and len(right.tokens) < len(segment.tokens):
+                parts.append(right)
+    return parts
+
+
+def _position_of(text: str, least: float = 0.8) -> tuple[str, float] | None:
+    wanted = key(text)
+    if not 4 <= len(wanted) <= 40:
+        return None
+    scored = max((Levenshtein.normalized_similarity(k, wanted), p) for k, p in _POSITION_KEYS)
+    if scored[0] >= least:
+        return scored[1], scored[0]
+    extended = [
+        (k, p) for k, p in _POSITION_KEYS if len(k) >= 7 and len(wanted) > len(k) + 1
+        and Levenshtein.normalized_similarity(k, wanted[: len(k)]) >= 0.9 and capital_share(text) > 0.8
+    ]  # fmt: skip
+    if extended and len(text.split()) <= 9:
+        return tidy(text).upper(), 0.8
+    return None
+
+
+def _authority_of(text: str) -> tuple[str, str] | None:
+    match = _AUTHORITY.match(nfc(text))
+    if not match:
+        return None
+    return match.group(1).replace(".", "").upper(), tidy(match.group(2))
+
+
+def _find_start(sheet: Sheet, pieces: list[Row], named: list[str]) -> int | None:
+    """First piece of the signer's block: the earliest authority or position line of the last run of such lines."""
+    marks: list[int] = []
+    for index, piece in enumerate(pieces):
+        if piece.top < 0.2 * sheet.reading.height:
+            continue
+        text = piece.text
+        if _authority_of(text) and capital_share(text) > 0.6:
+            marks.append(index)
+        elif capital_share(text) > 0.75 and _position_of(_trim(text), 0.84) and piece.box[0] > 0.3 * sheet.reading.width:
+            marks.append(index)
+        elif any(similarity(name, piece.key) >= 0.8 for name in named) and capital_share(text) > 0.6:
+            marks.append(index)
+    if not marks:
+        return None
+    first = marks[-1]
+    for mark in reversed(marks[:-1]):
+        if pieces[first].top - pieces[mark].bottom < 6 * sheet.line_height:
+            first = mark
+        else:
+            break
+    return first
+
+
+def _trim(text: str) -> str:
+    return re.sub(r"^[^A-ZĐÀ-Ỹ]+|[^A-ZĐÀ-Ỹ]+$", "", nfc(text))
+
+
+def _read_block(sheet: Sheet, pieces: list[Row], start: int) -> _Block | None:
+    authority: list[tuple[str, list[Token]]] = []
+    position, position_tokens, position_score = None, [], 0.0
+    end, column = pieces[start].bottom, (pieces[start].box[0], pieces[start].box[2])
+    deputised = False
+    for piece in pieces[start : start + 9]:
+        text = _trim(piece.text)
+        if piece.top - end > 3.2 * sheet.line_height:
+            break
+        signed = _authority_of(piece.text)
+        place = _position_of(text)
+        if signed and not (position and deputised):
+            label, rest = signed
+            known = _position_of(rest)
+            agency = agencies.written(rest)[0].upper() if label == "TM" and agencies.head_of(rest) else None
+            wording = known[0] if known else (agency or tidy(rest).upper())
+            authority.append((f"{label}. {wording}", piece.tokens))
+            deputised = label != "TM"
+            position = None
+        elif place and capital_share(text) > 0.6:
+            position, position_score = place
+            position_tokens = piece.tokens
+        elif deputised and position is None and (guess := _deputy(authority[-1][0], text)):
+            position, position_score, position_tokens = guess[0], guess[1], piece.tokens
+        elif position is not None and looks_like_name(text):
+            break
+        else:
+            if position is not None and piece.top - end > 1.2 * sheet.line_height:
+                break
+            continue
+        end = piece.bottom
+        column = (min(column[0], piece.box[0]), max(column[1], piece.box[2]))
+    inferred = False
+    if position is None and authority:
+        last = authority[-1][0]
+        if last.startswith("KT. "):
+            position, inferred = _deputy_title(last[4:]), True
+        elif last.startswith("TM. "):
+            position, inferred = _head_title(last[4:]), True
+        position_tokens, position_score = authority[-1][1], 0.4
+    if position is None and not authority:
+        position_tokens = pieces[start].tokens
+    return _Block(authority, position, position_tokens, position_score, end, column, inferred)
+
+
+def _deputy_title(head: str) -> str | None:
+    if head.startswith("BỘ TRƯỞNG"):
+        return "THỨ TRƯỞNG"
+    return f"PHÓ {head}" if _position_of(head) else None
+
+
+def _head_title(body: str) -> str | None:
+    return "CHỦ TỊCH" if body.startswith(("ỦY BAN", "UBND", "HỘI ĐỒNG", "HĐND")) else None
+
+
+def _deputy(authority: str, text: str) -> tuple[str, float] | None:
+    """Under `KT. X` stands `PHÓ X`: damaged letters are read against that one title."""
+    if not authority.startswith("KT. "):
+        return None
+    title = _deputy_title(authority[4:])
+    if title is None:
+        return None
+    score = similarity(key(title), key(text))
+    return (title, score) if score >= 0.5 else None
+
+
+def _read_name(sheet: Sheet, pieces: list[Row], block: _Block) -> Found | None:
+    """The best name-like line below the position, in its column."""
+    best: tuple[float, str, list[Token], bool] | None = None
+    left, right = block.column
+    centre = (left + right) / 2
+    for piece in pieces:
+        if piece.top < block.end - 0.4 * sheet.line_height or piece.top > block.end + 14 * sheet.line_height:
+            continue
+        if _NOT_NAMES.search(fold(piece.text)):
+            continue
+        for tokens in _name_runs(piece):
+            text = " ".join(t.text for t in tokens)
+            name, repaired = _plausible(text)
+            if name is None:
+                continue
+            box = (tokens[0].box[0] + tokens[-1].box[2]) / 2
+            score = 1.0 if looks_like_name(name) else 0.4
+            score -= 0.25 * repaired
+            score += 0.4 * (sum(t.confidence for t in tokens) / len(tokens))
+            score -= abs(box - centre) / sheet.reading.width * 2.0
+            score += 0.05 * min(4, len(name.split()))
+            score += 0.02 * (piece.top - block.end) / sheet.line_height
+            if best is None or score > best[0]:
+                best = (score, name, tokens, repaired)
+    if best is None or best[0] < 0.35:
+        return None
+    score, name, tokens, repaired = best
+    return Found(
+        name, " ".join(t.text for t in tokens), tokens, "name", label=min(1.0, score / 1.5),
+        valid=looks_like_name(name), certainty=0.5 if repaired else 1.0, handwritten=is_handwritten(tokens),
+    )  # fmt: skip
+
+
+_HONOURS = re.compile(r"^(?:TS|ThS|PGS|GS|BS|KS|CN|LS|Ths|Ts|TSKH|CVC|CVCC|Thạc sĩ|Tiến sĩ|Đại tá|Thượng tá|Trung tá|Thiếu tá|Đại úy)[.:,]*$")
+
+
+def _name_runs(piece: Row) -> list[list[Token]]:
+    """Runs of tokens that could be syllables of a name: letters, starting with a capital."""
+    runs: list[list[Token]] = [[]]
+    for token in clean_edges(piece.tokens):
+        letters = sum(c.isalpha() for c in token.text)
+        if letters == 0:
+            continue
+        if _HONOURS.match(token.text.strip()):
+            runs.append([])
+            continue
+        bare = re.sub(r"^[^\w]+|[^\w]+$", "", token.text)
+        capital = next((c for c in bare if c.isalpha()), "a").isupper()
+        if not capital and not runs[-1]:
+            continue
+        if not capital or letters > 8:
+            runs.append([])
+            continue
+        runs[-1].append(token)
+    return [run for run in runs if 1 < len(run) <= 7]
+
+
+def _plausible(text: str) -> tuple[str | None, bool]:
+    """A name made of the text, and whether its first syllable had to be repaired from damaged letters."""
+    words = [re.sub(r"^[^\w]+|[^\w'’]+$", "", w) for w in tidy(text).split()]
+    words = [re.sub(r"[\d_⁄/\\|]+", "", w) for w in words if w]
+    words = [w for w in words if w and any(c.isalpha() for c in w)]
+    if not 2 <= len(words) <= 6 or capital_share(" ".join(words)) > 0.95 and len(words) < 2:
+        return None, False
+    if _position_of(" ".join(words)) or any(len(w) > 8 for w in words):
+        return None, False
+    if key(words[0]) in SURNAMES:
+        return title_name(" ".join(words)), False
+    surname = _nearest_surname(words[0])
+    if surname:
+        return title_name(" ".join([surname, *words[1:]])), True
+    return title_name(" ".join(words)), True
+
+
+_COMMON_SURNAMES = (
+    "Nguyễn", "Trần", "Lê", "Phạm", "Hoàng", "Huỳnh", "Phan", "Vũ", "Võ", "Đặng", "Bùi", "Đỗ", "Hồ", "Ngô", "Dương", "Lý",
+    "Đinh", "Trịnh", "Đào", "Đoàn", "Lâm", "Mai", "Lương", "Hà", "Tô", "Trương", "Cao", "Phùng", "Lưu", "Thái", "Vương", "Tạ",
+    "Chu", "Kiều", "Lò", "Nông", "Tống", "Quách", "Châu", "Giang", "Bạch", "Nghiêm", "Tăng", "Thân", "Khuất", "Hứa", "Đàm",
+)  # fmt: skip
+
+
+def _nearest_surname(word: str) -> str | None:
+    wanted = nfc(word).lower()
+    scored = sorted(((Levenshtein.normalized_similarity(wanted, s.lower()), s) for s in _COMMON_SURNAMES), reverse=True)
+    best, second = scored[0], scored[1]
+    return best[1] if best[0] >= 0.6 and best[0] > second[0] else None

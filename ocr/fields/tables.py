@@ -1,0 +1,202 @@
+"""Tables: column headings found in a row give the columns; rows below are put into them by where their words stand."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from rapidfuzz.distance import Levenshtein
+
+from ocr.fields.labels import find_labels
+from ocr.fields.rows import Row, Sheet, Token
+from ocr.forms import Form, TableForm
+from ocr.normalise import fold, key, tidy
+
+_END = re.compile(r"^\W*(?:\d{1,2}\s?[.)]\s*[a-z]{2,}|dieu\s*\d|noi nhan|tong cong|bang chu|von kinh doanh|ghi chu\s*:)")
+
+
+@dataclass(slots=True)
+class Table:
+    """Rows as printed, with their words and how well the column headings were recognised."""
+
+    rows: list[dict[str, str]] = field(default_factory=list)
+    tokens: list[dict[str, list[Token]]] = field(default_factory=list)
+    score: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    name: str
+    left: float
+    right: float
+    score: float
+
+
+def read_tables(sheets: list[Sheet], form: Form) -> dict[str, Table]:
+    """Tables of a form by name; a table that is not there is left out."""
+    found = {}
+    for name, table in form.tables.items():
+        for sheet in sheets:
+            made = _read_table(sheet, table, form)
+            if made is not None and made.rows:
+                found[name] = made
+                break
+    return found
+
+
+def _read_table(sheet: Sheet, table: TableForm, form: Form) -> Table | None:
+    rows = sheet.rows
+    start = 0
+    if table.after:
+        hits = find_labels(rows, [key(label) for label in table.after])
+        if not hits:
+            return None
+        start = hits[0].row + 1
+    for index in range(start, min(len(rows), start + (4 if table.after else len(rows)))):
+        columns = _columns(rows, index, table)
+        if len(columns) >= 2 and (len(columns) >= 3 or table.after):
+            below = index + 1 + (1 if _is_heading(rows, index + 1, columns, table) else 0)
+            return _fill(rows, below, columns, sheet)
+    return None
+
+
+def _columns(rows: list[Row], index: int, table: TableForm) -> list[_Column]:
+    """Columns whose headings stand in this row (and the next, for headings of two lines)."""
+    row = rows[index]
+    if len(row.key) > 120:
+        return []
+    found: list[_Column] = []
+    names = [(name, key(label)) for name, labels in table.columns.items() for label in labels]
+    tokens = row.tokens
+    used: set[int] = set()
+    candidates = []
+    for first in range(len(tokens)):
+        joined = ""
+        for last in range(first, min(len(tokens), first + 8)):
+            joined += tokens[last].key
+            for name, label in names:
+                score = Levenshtein.normalized_similarity(label, joined, score_cutoff=0.8)
+                if score >= (0.99 if len(label) <= 3 else 0.8):
+                    candidates.append((len(label) * score, score, name, first, last))
+    for _, score, name, first, last in sorted(candidates, reverse=True):
+        if used.isdisjoint(range(first, last + 1)) and name not in {c.name for c in found}:
+            used.update(range(first, last + 1))
+            found.append(_Column(name, tokens[first].box[0], tokens[last].box[2], score))
+    letters = sum(len(tokens[i].key) for i in used)
+    if letters < 0.6 * len(row.key):
+        return []
+    return sorted(found, key=lambda c: c.left)
+
+
+def _is_heading(rows: list[Row], index: int, columns: list[_Column], table: TableForm) -> bool:
+    """The second line of column headings: no digits, short."""
+    return index < len(rows) and not any(c.isdigit() for c in rows[index].text) and len(rows[index].key) < 16
+
+
+def _fill(rows: list[Row], start: int, columns: list[_Column], sheet: Sheet) -> Table:
+    table = Table(score=min(c.score for c in columns))
+    edges = _edges(rows, start, columns, sheet)
+    current: dict[str, list[Token]] = {}
+    pending: list[dict[str, list[Token]]] = []
+    lines: list[dict[str, list[Token]]] = []
+    previous = rows[start - 1]
+    for row in rows[start : start + 80]:
+        if row.top - previous.bottom > 3.5 * sheet.line_height or _END.match(fold(row.text)):
+            break
+        cells = _cells(row, columns, edges)
+        if cells:
+            lines.append(cells)
+        previous = row
+    del current, pending
+    for cells in _group_lines(lines, columns):
+        texts = {name: tidy(" ".join(t.text for t in tokens)) for name, tokens in cells.items()}
+        if any(texts.values()):
+            table.rows.append({c.name: texts.get(c.name, "") for c in columns})
+            table.tokens.append(cells)
+    return table
+
+
+def _edges(rows: list[Row], start: int, columns: list[_Column], sheet: Sheet) -> list[float]:
+    """Boundaries between columns: half way between headings, moved to where body rows leave a gap."""
+    edges = []
+    for left, right in zip(columns, columns[1:], strict=False):
+        low, high = left.right, right.left
+        middle = (low + high) / 2
+        wide = (max(0.0, left.left), right.right)
+        gaps = []
+        for row in rows[start : start + 20]:
+            for before, token in zip(row.tokens, row.tokens[1:], strict=False):
+                a, b = before.box[2], token.box[0]
+                if b - a > 0.9 * sheet.line_height and wide[0] < (a + b) / 2 < wide[1] and (a + b) / 2 > left.left + 5:
+                    gaps.append((a, b))
+        if gaps:
+            a, b = max(gaps, key=lambda g: sum(1 for h in gaps if h[0] < (g[0] + g[1]) / 2 < h[1]))
+            same = [g for g in gaps if g[0] < b and g[1] > a]
+            middle = (max(g[0] for g in same if g[0] <= max(a, middle) or True) + min(g[1] for g in same)) / 2
+            if not wide[0] < middle < wide[1]:
+                middle = (a + b) / 2
+        edges.append(middle)
+    return edges
+
+
+def _cells(row: Row, columns: list[_Column], edges: list[float]) -> dict[str, list[Token]]:
+    cells: dict[str, list[Token]] = {}
+    for token in row.tokens:
+        if not token.key:
+            continue
+        index = sum(token.middle > edge for edge in edges)
+        cells.setdefault(columns[index].name, []).append(token)
+    return cells
+
+
+def _group_lines(lines: list[dict[str, list[Token]]], columns: list[_Column]) -> list[dict[str, list[Token]]]:
+    """Lines put together into table rows: a row has one number (STT) or one last-column entry; its text may stand in
+    lines above and below it (cells are centred vertically)."""
+    numbered = columns[0].name
+    last = columns[-1].name
+    heads = [i for i, cells in enumerate(lines) if _is_ordinal(cells.get(numbered, []))] if numbered == "stt" else []
+    if not heads:
+        heads = [i for i, cells in enumerate(lines) if len(cells) >= max(2, len(columns) - 1)]
+    if not heads:
+        return []
+    tops = [min(t.box[1] for cell in cells.values() for t in cell) for cells in lines]
+    bottoms = [max(t.box[3] for cell in cells.values() for t in cell) for cells in lines]
+    owner = []
+    for i, cells in enumerate(lines):
+        if i in heads:
+            owner.append(i)
+            continue
+        above = max((h for h in heads if h < i), default=None)
+        below = min((h for h in heads if h > i), default=None)
+        if above is None:
+            owner.append(below)
+        elif below is None:
+            owner.append(above)
+        else:
+            gap_above, gap_below = tops[i] - bottoms[i - 1], tops[i + 1] - bottoms[i]
+            complete = bool(lines[above].get(last)) and bool(_first_text(lines[above], columns))
+            starts_new = _capital(cells) and complete and not _first_text(lines[below], columns)
+            nearer_below = gap_below < 0.8 * gap_above
+            owner.append(below if starts_new or nearer_below else above)
+    rows = []
+    for head in heads:
+        merged: dict[str, list[Token]] = {}
+        for i, cells in enumerate(lines):
+            if owner[i] == head:
+                for name, tokens in cells.items():
+                    merged.setdefault(name, []).extend(tokens)
+        rows.append(merged)
+    return rows
+
+
+def _is_ordinal(tokens: list[Token]) -> bool:
+    return len(tokens) == 1 and bool(re.fullmatch(r"\W*[\dlI]{1,3}\W*", tokens[0].text))
+
+
+def _first_text(cells: dict[str, list[Token]], columns: list[_Column]) -> list[Token]:
+    return cells.get(columns[1].name, []) if len(columns) > 1 else []
+
+
+def _capital(cells: dict[str, list[Token]]) -> bool:
+    tokens = [t for cell in cells.values() for t in cell]
+    return bool(tokens) and tokens[0].text[:1].isupper()
