@@ -63,7 +63,8 @@ def result_code(templates: Codes, dossier: str, n: int) -> str:
 
 
 def digitised_code(templates: Codes, owner: str | None, kind_code: str) -> str:
-    """Code of the digitised paper (TT 01/2023/TT-VPCP Đ10). The owner's part is left blank when there is no number."""
+    """Code of the digitised paper (TT 01/2023/TT-VPCP Đ10). The owner's part is left blank when there is
+    no number."""
     return _fill("digitised", templates.digitised, owner=owner or "", kind_code=kind_code)
 
 
@@ -134,8 +135,8 @@ AGENCY_MAX = 35
 def parse_dossier_code(text: str) -> DossierCode:
     """Take a dossier code apart; spaces around it and lower case are forgiven. Raises WrongUse.
 
-    A serial of six digits or more dated on or after 25/01/2026 is taken as AAXXXX; the text alone cannot tell it from
-    a very long daily serial, which is far less likely.
+    A serial of six digits or more dated on or after 25/01/2026 is taken as AAXXXX; the text alone cannot tell
+    it from a very long daily serial, which is far less likely.
     """
     code = text.strip().upper()
     match = _OLD.fullmatch(code) or _CURRENT.fullmatch(code)

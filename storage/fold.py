@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
-# Decomposition leaves these letters whole. Eth (Ð/ð, U+00D0/U+00F0) looks like Đ and comes from old keyboards.
+# Decomposition leaves these letters whole. Eth (Ð/ð, U+00D0/U+00F0) looks like Đ and comes from old
+# keyboards.
 _LETTERS = str.maketrans({"đ": "d", "ð": "d"})
 _NOT_WORD = re.compile(r"[\W_]+")
 

@@ -102,9 +102,8 @@ def _problems(
     if twice:
         problems.append(f"{len(twice)} pages are in more than one document")
     if pages.get(PageStatus.DOCUMENT, 0) != summary.in_documents:
-        problems.append(
-            f"{pages.get(PageStatus.DOCUMENT, 0)} pages are marked as document, {summary.in_documents} are in one"
-        )
+        marked = pages.get(PageStatus.DOCUMENT, 0)
+        problems.append(f"{marked} pages are marked as document, {summary.in_documents} are in one")
     return problems
 
 

@@ -41,9 +41,9 @@ class Batches(Database):
     ) -> BatchRow:
         """A new batch, or the open one called `batch_id`, to go on with it.
 
-        `declared_pages`: how many pages the clerk counted on paper (TT 01/2023/TT-VPCP Đ8 k2).
-        `legal_basis`: why papers of restricted kinds may be digitised (CV 7197/BKHCN-CĐSQG asks for it a batch).
-        Raises NotAllowedNow when that batch is finished.
+        `declared_pages`: how many pages the clerk counted on paper (TT 01/2023/TT-VPCP Đ8 k2). `legal_basis`:
+        why papers of restricted kinds may be digitised (CV 7197/BKHCN-CĐSQG asks for it a batch). Raises
+        NotAllowedNow when that batch is finished.
         """
         with self.write() as connection:
             if batch_id is not None and (found := _batch(connection, batch_id)) is not None:
@@ -82,9 +82,9 @@ class Batches(Database):
     def add_file(self, batch_id: str, path: str, source: NewSource | None) -> FileRow:
         """Take a file into a batch; again for the same path and bytes changes nothing.
 
-        `source` is None for a file whose bytes could not be read (put it into quarantine next). Status LINKED: these
-        bytes are done in another batch, or were offered to this one already; there is nothing to do.
-        Raises NotFound, NotAllowedNow when the batch is finished.
+        `source` is None for a file whose bytes could not be read (put it into quarantine next). Status
+        LINKED: these bytes are done in another batch, or were offered to this one already; there is nothing
+        to do. Raises NotFound, NotAllowedNow when the batch is finished.
         """
         with self.write() as connection:
             if known_batch(connection, batch_id).status is BatchStatus.FINISHED:
@@ -134,7 +134,8 @@ class Batches(Database):
             return known_file(connection, file_id)
 
     def claim_file(self, batch_id: str, worker: str, lease_seconds: float = 600) -> FileRow | None:
-        """Take the next waiting file, or one whose worker let its lease run out. No two workers get the same one.
+        """Take the next waiting file, or one whose worker let its lease run out. No two workers get the same
+        one.
 
         None when there is nothing to take now.
         """
@@ -188,8 +189,9 @@ class Batches(Database):
     def requeue_file(self, file_id: str, who: str) -> None:
         """Have a finished file read again; what people corrected is kept when it is recorded."""
         with self.write() as connection:
-            known_file(connection, file_id)
+            file = known_file(connection, file_id)
             close_file(connection, file_id, FileStatus.WAITING, None)
+            reopen(connection, file.batch)
             add_event(connection, who, "file_requeued", file_id)
 
 
@@ -228,6 +230,13 @@ def close_file(connection: sa.Connection, file_id: str, status: FileStatus, work
         t.batch_files.update()
         .where(t.batch_files.c.id == file_id)
         .values(status=status, worker=None, lease_until=None)
+    )
+
+
+def reopen(connection: sa.Connection, batch_id: str) -> None:
+    """Work has come back to a batch: it is no longer finished."""
+    connection.execute(
+        t.batches.update().where(t.batches.c.id == batch_id).values(status=BatchStatus.OPEN, finished=None)
     )
 
 

@@ -1,4 +1,5 @@
-"""The catalogue: one object with a method for everything that the flows, the command and the portal ask of it."""
+"""The catalogue: one object with a method for everything that the flows, the command and the portal ask of
+it."""
 
 from __future__ import annotations
 
@@ -19,17 +20,18 @@ class Catalogue(
 ):
     """State of the business, on SQLite or PostgreSQL.
 
-    May be used by many threads; a process started by fork opens its own. Pickling carries the address only. Every
-    method that changes something is one transaction. Errors: CatalogueUnavailable, DiskFull, and those named by the
-    methods.
+    May be used by many threads; a process started by fork opens its own. Pickling carries the address only.
+    Every method that changes something is one transaction. Errors: CatalogueUnavailable, DiskFull, and those
+    named by the methods.
     """
 
     @classmethod
     def open(cls, url: str, *, create: bool = True) -> Catalogue:
-        """Catalogue at an SQLAlchemy address (`sqlite:///...`, `postgresql://...`), brought to the newest schema.
+        """Catalogue at an SQLAlchemy address (`sqlite:///...`, `postgresql://...`), brought to the newest
+        schema.
 
-        Raises SetupError when there is none and `create` is False, or when newer software made it; BadSettings for an
-        address that is not supported; CatalogueUnavailable when it cannot be reached.
+        Raises SetupError when there is none and `create` is False, or when newer software made it;
+        BadSettings for an address that is not supported; CatalogueUnavailable when it cannot be reached.
         """
         return cls(url, create=create)
 

@@ -21,7 +21,8 @@ _UPGRADE_LOCK = 0x50484F41
 
 
 class Database:
-    """An engine with the two kinds of transaction used here: reading, and writing with the lock from the start."""
+    """An engine with the two kinds of transaction used here: reading, and writing with the lock from the
+    start."""
 
     def __init__(self, url: str, *, create: bool = True) -> None:
         self.url = url
@@ -74,8 +75,8 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
-        """One transaction, all or nothing. On SQLite it waits for its turn at the start, so it cannot fail later
-        by finding that somebody else wrote."""
+        """One transaction, all or nothing. On SQLite it waits for its turn at the start, so it cannot fail
+        later by finding that somebody else wrote."""
         with translated(), self._writing.begin() as connection:
             yield connection
 

@@ -34,7 +34,8 @@ class Documents(Database):
         limit: int | None = None,
         offset: int = 0,
     ) -> list[DocumentRow]:
-        """In the order of files and pages. Of a batch: also those of linked files, wherever they were first made."""
+        """In the order of files and pages. Of a batch: also those of linked files, wherever they were
+        first made."""
         with self.read() as connection:
             if batch is not None:
                 known_batch(connection, batch)
@@ -42,7 +43,7 @@ class Documents(Database):
             return load(connection, connection.scalars(query.limit(limit).offset(offset)).all())
 
     def document(self, document_id: str) -> DocumentRow:
-        """By id or by its beginning (case does not matter). Raises NotFound, WrongUse when several begin so."""
+        """By id or its beginning, in any case. Raises NotFound, WrongUse when several begin so."""
         with self.read() as connection:
             return load_one(connection, resolve(connection, document_id))
 

@@ -16,7 +16,8 @@ def now() -> datetime:
 
 
 def add_event(connection: sa.Connection, who: str, what: str, object: str = "", **detail: object) -> None:
-    """Part of the transaction of what it tells about. No personal data in `detail`: ids and names of fields only."""
+    """Part of the transaction of what it tells about. No personal data in `detail`: ids and names of
+    fields only."""
     connection.execute(t.events.insert().values(at=now(), who=who, what=what, object=object, detail=detail))
 
 

@@ -23,8 +23,8 @@ class Finding(Database):
     def find(self, query: str, limit: int = 20, offset: int = 0) -> tuple[int, list[Hit]]:
         """How many records hold every word of `query`, and a page of them, best first.
 
-        The last word may be a beginning. Records where the words stand together come first. Rejected ones are left
-        out. An empty query finds nothing.
+        The last word may be a beginning. Records where the words stand together come first. Rejected ones are
+        left out. An empty query finds nothing.
         """
         words = fold_words(query).split()
         if not words:
@@ -68,7 +68,8 @@ class Finding(Database):
 
 
 def index_documents(connection: sa.Connection, ids: Sequence[str]) -> None:
-    """Write again the folded text by which these documents are found. Part of the transaction that changed them."""
+    """Write again the folded text by which these documents are found. Part of the transaction that changed
+    them."""
     d, f = t.documents.c, t.fields.c
     for start in range(0, len(ids), CHUNK):
         chunk = ids[start : start + CHUNK]
@@ -103,7 +104,7 @@ def _hit(row: DocumentRow, score: float, today: date) -> Hit:
 
 
 def validity(row: DocumentRow, today: date) -> str:
-    """in_force | expired | not_yet | unknown. No end date may mean "for ever" or "not read": that is unknown."""
+    """in_force | expired | not_yet | unknown. No end date may mean "for ever" or "not read": unknown."""
     day = today.isoformat()
     if row.valid_from and row.valid_from > day:
         return "not_yet"

@@ -1,6 +1,7 @@
 """Numbers without gaps and the codes made with them (DESIGN decision 7).
 
-A number is taken in the transaction that writes it into the record: when that fails, the number was never taken.
+A number is taken in the transaction that writes it into the record: when that fails, the number was never
+taken.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from schemas.errors import NotAllowedNow, NotFound, WrongUse
 from storage.catalogue import tables as t
-from storage.catalogue.batches import close_file, known_file
+from storage.catalogue.batches import close_file, known_file, reopen
 from storage.catalogue.database import Database, insert
 from storage.catalogue.events import add_event, now
 from storage.catalogue.rows import (
@@ -25,8 +25,8 @@ class Quarantine(Database):
     ) -> QuarantineRow:
         """Set a whole file, or one page of it, aside. `code` is that of the error (`schemas.errors`).
 
-        The same again changes nothing while it is open. Without `page` the file is closed as quarantined and all its
-        pages that are not in a document count as quarantined.
+        The same again changes nothing while it is open. Without `page` the file is closed as quarantined and
+        all its pages that are not in a document count as quarantined.
         """
         with self.write() as connection:
             file = known_file(connection, file_id)
@@ -70,7 +70,8 @@ class Quarantine(Database):
             return [_row(row) for row in connection.execute(query).mappings()]
 
     def quarantine_retry(self, entry_id: str, who: str, reason: str = "") -> QuarantineRow:
-        """Have the file read again; finished steps are not repeated. Raises NotFound, NotAllowedNow when decided."""
+        """Have the file read again; finished steps are not repeated. Raises NotFound, NotAllowedNow when
+        decided."""
         with self.write() as connection:
             entry = _open_entry(connection, entry_id)
             _set(connection, entry_id, QuarantineStatus.RETRIED, who, reason)
@@ -81,6 +82,7 @@ class Quarantine(Database):
                     these = sa.and_(these, p.number == entry.page)
                 connection.execute(t.pages.update().where(these).values(status=PageStatus.WAITING))
             close_file(connection, entry.file, FileStatus.WAITING, None)
+            reopen(connection, entry.batch)
             add_event(connection, who, "quarantine_retried", entry_id, reason=reason)
             return _entry(connection, entry_id)
 

@@ -1,5 +1,5 @@
-"""Writing down what reading made of a file. Doing it again, after a kill or on purpose, never doubles a record and never
-undoes what a person did."""
+"""Writing down what reading made of a file. Doing it again, after a kill or on purpose, never doubles a
+record and never undoes what a person did."""
 
 from __future__ import annotations
 
@@ -50,11 +50,11 @@ class Recording(Database):
         coding: Coding | None = None,
         who: str = "system",
     ) -> list[DocumentRow]:
-        """Write down ALL documents of a file, in one transaction; those that stand are returned in page order.
+        """Write down ALL documents of a file in one transaction; returns those that stand, by page.
 
-        A record is known by its pages. The same again changes nothing. Read differently: fields that a person set
-        stay, others are updated with history; a record that a person confirmed or rejected stays whole; records over
-        other pages that no person touched are replaced.
+        A record is known by its pages. The same again changes nothing. Read differently: fields that a person
+        set stay, others are updated with history; a record that a person confirmed or rejected stays whole;
+        records over other pages that no person touched are replaced.
         """
         with self.write() as connection:
             return _record_documents(connection, known_file(connection, file_id), documents, coding, who)
@@ -70,7 +70,7 @@ class Recording(Database):
         worker: str | None = None,
         who: str = "system",
     ) -> list[DocumentRow]:
-        """Pages, documents and the end of the work on a file, in ONE transaction: all of it is there, or nothing.
+        """Pages, documents and the end of the work on a file in ONE transaction: all of it, or nothing.
 
         With `worker`: NotAllowedNow when the claim went to somebody else meanwhile.
         """

@@ -1,4 +1,4 @@
-"""What people do to records: correct, confirm, reject. Every change leaves who, when, what it was, and why."""
+"""What people do to records: correct, confirm, reject. Every change leaves who, when, from what, why."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ from storage.codes import Coding
 
 
 class Review(Database):
-    """Each method that changes takes `expected_revision`: the `revision` of the record the person looked at. When
-    somebody else changed it meanwhile, ChangedMeanwhile is raised and nothing is written. None: do not ask."""
+    """Each method that changes takes `expected_revision`: the `revision` of the record the person looked
+    at. When somebody else changed it meanwhile, ChangedMeanwhile is raised and nothing is written. None:
+    do not ask."""
 
     def review_list(
         self, batch: str | None = None, limit: int | None = None, offset: int = 0
@@ -52,8 +53,8 @@ class Review(Database):
         """A person's value. `value` as normalised, `printed` as it stands on paper when that was misread too,
         `checks` the codes of checks that it still fails.
 
-        A record that was checked already needs a reason (`why`). Raises NotFound, WrongUse, NotAllowedNow for a
-        rejected record, ChangedMeanwhile.
+        A record that was checked already needs a reason (`why`). Raises NotFound, WrongUse, NotAllowedNow for
+        a rejected record, ChangedMeanwhile.
         """
         value = unicodedata.normalize("NFC", value).strip() or None if value is not None else None
         with self.write() as connection:
@@ -121,8 +122,8 @@ class Review(Database):
     ) -> DocumentRow:
         """A person says that the record is right; it becomes CHECKED and, with `coding`, gets its codes.
 
-        `confirm_waiting`: agree with every field that still waits and pass over failed checks, knowingly. Without it
-        NotAllowedNow names them.
+        `confirm_waiting`: agree with every field that still waits and pass over failed checks, knowingly.
+        Without it NotAllowedNow names them.
         """
         with self.write() as connection:
             row = _editable(connection, document, who, expected_revision)
@@ -144,7 +145,8 @@ class Review(Database):
     def reject_document(
         self, document: str, *, who: str, reason: str, expected_revision: int | None = None
     ) -> DocumentRow:
-        """A person says that this is not a record. Its pages stay accounted for; its numbers stay in the book."""
+        """A person says that this is not a record. Its pages stay accounted for; its numbers stay in the
+        book."""
         if not reason.strip():
             raise WrongUse("rejecting needs a reason")
         with self.write() as connection:

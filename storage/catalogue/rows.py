@@ -291,7 +291,7 @@ def short_id(prefix: str, *parts: object) -> str:
 def document_id(source_sha256: str, pages: Sequence[int]) -> str:
     """Id of the record made from these pages of these bytes.
 
-    The version of the reading step is left out on purpose: reading again must land on the same record, or what a
-    person corrected would be lost beside a second one.
+    The version of the reading step is left out on purpose: reading again must land on the same record, or
+    what a person corrected would be lost beside a second one.
     """
     return short_id("D", source_sha256, ",".join(str(p) for p in pages))

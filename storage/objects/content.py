@@ -1,7 +1,8 @@
-"""Files named by their SHA-256, written so that neither kill nor power cut leaves half a file under a final name.
+"""Files named by their SHA-256, written so that neither kill nor power cut leaves half a file under a final
+name.
 
-temporary file -> write -> fsync -> link under the final name (never replaces) -> fsync of the folder. Folders are made
-beforehand: making them on the fly doubled the number of fsyncs and halved the rate.
+temporary file -> write -> fsync -> link under the final name (never replaces) -> fsync of the folder. Folders
+are made beforehand: making them on the fly doubled the number of fsyncs and halved the rate.
 """
 
 from __future__ import annotations
@@ -70,7 +71,8 @@ class ContentFolder:
                 os.link(name, final)
             except FileExistsError:
                 if _hash_file(final) != sha256:
-                    # The name promises these bytes and we hold good ones: bring the damaged file back to its promise.
+                    # The name promises these bytes and we hold good ones: bring the damaged file back to its
+                    # promise.
                     log.warning(
                         "content %s was damaged on disk and is repaired from the bytes offered again", sha256
                     )
@@ -110,7 +112,8 @@ class ContentFolder:
         return any(files for _, _, files in os.walk(self.root / "content"))
 
     def clean_temporary(self) -> int:
-        """Remove what killed writers left. A living writer holds a lock on its file, so it is never disturbed."""
+        """Remove what killed writers left. A living writer holds a lock on its file, so it is never
+        disturbed."""
         removed = 0
         for path in self.tmp.iterdir():
             try:

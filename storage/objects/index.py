@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,7 +33,7 @@ CREATE TABLE IF NOT EXISTS versions (
     PRIMARY KEY (key, version)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS versions_by_content ON versions (sha256);
--- The highest number ever given to a key: a version id is never used twice, even after its version was deleted.
+-- The highest number ever given to a key: a version id is never used twice, even after a deletion.
 CREATE TABLE IF NOT EXISTS last_version (key TEXT PRIMARY KEY, version INTEGER NOT NULL) WITHOUT ROWID;
 PRAGMA user_version = 1;
 """
@@ -92,24 +93,19 @@ class Index:
 
     def newest(self, prefix: str) -> Iterator[ObjectRef]:
         """In key order, read a page at a time so that no transaction stays open while the caller works."""
-        after = ""
+        query = (
+            f"SELECT {_COLUMNS} FROM versions v WHERE key >= ? AND key < ? AND key <> ?"
+            " AND version = (SELECT max(version) FROM versions w WHERE w.key = v.key) ORDER BY key LIMIT ?"
+        )
+        after, end = "", prefix + chr(sys.maxunicode)
         while True:
             with self._lock:
-                rows = (
-                    self._connection()
-                    .execute(
-                        f"SELECT {_COLUMNS} FROM versions v WHERE key > ? AND substr(key, 1, ?) = ? AND key >= ?"
-                        " AND version = (SELECT max(version) FROM versions w WHERE w.key = v.key)"
-                        " ORDER BY key LIMIT ?",
-                        (after, len(prefix), prefix, prefix, PAGE),
-                    )
-                    .fetchall()
-                )
-            for row in rows:
+                found = self._connection().execute(query, (max(after, prefix), end, after, PAGE)).fetchall()
+            for row in found:
                 yield _stat(row).ref
-            if len(rows) < PAGE:
+            if len(found) < PAGE:
                 return
-            after = rows[-1][0]
+            after = found[-1][0]
 
     def _connection(self) -> sqlite3.Connection:
         connection = self._connections.get(os.getpid())
@@ -117,7 +113,8 @@ class Index:
             connection = sqlite3.connect(self.path, timeout=30, isolation_level=None, check_same_thread=False)
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
-            # A parent's connection is kept, never closed here: closing it in a child would drop the parent's locks.
+            # A parent's connection is kept, never closed here: closing it in a child would drop the parent's
+            # locks.
             self._connections[os.getpid()] = connection
         return connection
 
@@ -127,7 +124,8 @@ def find(connection: sqlite3.Connection, key: str, version: str | None) -> Objec
     if version is not None and not version.isdecimal():
         return None
     row = connection.execute(
-        f"SELECT {_COLUMNS} FROM versions WHERE key = ? AND (? IS NULL OR version = ?) ORDER BY version DESC LIMIT 1",
+        f"SELECT {_COLUMNS} FROM versions WHERE key = ? AND (? IS NULL OR version = ?)"
+        " ORDER BY version DESC LIMIT 1",
         (key, version, int(version or 0)),
     ).fetchone()
     return _stat(row) if row else None
@@ -143,7 +141,8 @@ def insert(
 ) -> ObjectStat:
     """A further version of a key, without retention."""
     (number,) = connection.execute(
-        "INSERT INTO last_version VALUES (?, 1) ON CONFLICT (key) DO UPDATE SET version = version + 1 RETURNING version",
+        "INSERT INTO last_version VALUES (?, 1)"
+        " ON CONFLICT (key) DO UPDATE SET version = version + 1 RETURNING version",
         (key,),
     ).fetchone()
     created = datetime.now(UTC)

@@ -1,12 +1,14 @@
 """Object store in a folder: content by hash, keys and versions in an index beside it.
 
-Retention is enforced by this software only; somebody with access to the disk is not stopped, and `capabilities()` says
-so. Needs a file system with hard links and working fsync (ext4, xfs, ...), on this machine, not a network share.
+Retention is enforced by this software only; somebody with access to the disk is not stopped, and
+`capabilities()` says so. Needs a file system with hard links and working fsync (ext4, xfs, ...), on this
+machine, not a network share.
 """
 
 from __future__ import annotations
 
 import sqlite3
+import unicodedata
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -28,7 +30,8 @@ class LocalStore:
     """`ObjectStore` in a folder. May be used by many threads and processes at once; can be pickled."""
 
     def __init__(self, folder: str | Path) -> None:
-        """Open, or make, the store. Raises StoreUnavailable, DiskFull, SetupError (content without its index)."""
+        """Open, or make, the store. Raises StoreUnavailable, DiskFull, SetupError (content without its
+        index)."""
         self.root = Path(folder).resolve()
         self.url = self.root.as_uri()
         self._content = ContentFolder(self.root)
@@ -147,7 +150,7 @@ class LocalStore:
 
     def list(self, prefix: str = "") -> Iterator[ObjectRef]:
         with _translated():
-            yield from self._index.newest(prefix)
+            yield from self._index.newest(unicodedata.normalize("NFC", prefix))
 
     def _protect(self, key: str, version: str, change) -> Retention:
         key = checked_key(key)

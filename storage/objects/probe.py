@@ -1,5 +1,5 @@
-"""Try what a store promises. Several S3 servers accept a lock and then let the object be deleted, so nothing is
-believed that was not seen."""
+"""Try what a store promises. Several S3 servers accept a lock and then let the object be deleted, so
+nothing is believed that was not seen."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ LOCK_SECONDS = 60
 
 
 def probe_store(store: ObjectStore) -> list[str]:
-    """Names of the behaviours that were seen to hold, in order. Raises StoreUnavailable at the first that does not."""
+    """Names of the behaviours that were seen to hold, in order. Raises StoreUnavailable at the first that
+    does not."""
     for ref in list(store.list("probe/")):
         for old in store.versions(ref.key):
             with suppress(ObjectLocked):

@@ -1,5 +1,6 @@
-"""What every object store must do. Versions and retention are in the protocol from the first day, because adding them
-later would change every caller; what an adapter really enforces is said by `capabilities()` and proved by `probe()`."""
+"""What every object store must do. Versions and retention are in the protocol from the first day, because
+adding them later would change every caller; what an adapter really enforces is said by `capabilities()`
+and proved by `probe()`."""
 
 from __future__ import annotations
 
@@ -20,8 +21,8 @@ MAX_KEY_BYTES = 1024
 
 
 class ObjectStore(Protocol):
-    """Bytes under keys, in versions. Errors: ObjectMissing, ObjectDamaged, ObjectExists, ObjectLocked, DiskFull,
-    StoreUnavailable; WrongUse for a key that is not allowed."""
+    """Bytes under keys, in versions. Errors: ObjectMissing, ObjectDamaged, ObjectExists, ObjectLocked,
+    DiskFull, StoreUnavailable; WrongUse for a key that is not allowed."""
 
     url: str
 
@@ -38,8 +39,8 @@ class ObjectStore(Protocol):
     ) -> ObjectRef:
         """Store bytes; on return they are on the disk.
 
-        Nothing is ever replaced. Same bytes as the newest version of the key: that version is returned (a run that was
-        killed may come again). Other bytes: ObjectExists, or a further version with `new_version`.
+        Nothing is ever replaced. Same bytes as the newest version of the key: that version is returned (a run
+        that was killed may come again). Other bytes: ObjectExists, or a further version with `new_version`.
         `sha256`: what the bytes must hash to; ObjectDamaged when they do not.
         """
         ...
@@ -81,7 +82,8 @@ class ObjectStore(Protocol):
         ...
 
     def probe(self) -> StoreCapabilities:
-        """Try each behaviour for real under the prefix `probe/`. Raises StoreUnavailable when one does not hold."""
+        """Try each behaviour for real under the prefix `probe/`. Raises StoreUnavailable when one does not
+        hold."""
         ...
 
     def close(self) -> None: ...
@@ -94,8 +96,8 @@ class ObjectStore(Protocol):
 def checked_key(key: str) -> str:
     """NFC key that every adapter and every file manager can show. Raises WrongUse.
 
-    Folder steps (`..`), absolute keys and control characters are refused, so that a key from outside cannot reach a
-    place that it was not meant for.
+    Folder steps (`..`), absolute keys and control characters are refused, so that a key from outside cannot
+    reach a place that it was not meant for.
     """
     key = unicodedata.normalize("NFC", key)
     parts = key.split("/")

@@ -31,8 +31,8 @@ def _sqlite() -> None:
                 f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} "
                 f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
             )
-    # The text is kept once, in document_search; the index follows it by triggers. No diacritics to remove: the
-    # text is folded already.
+    # The text is kept once, in document_search; the index follows it by triggers. No diacritics to remove:
+    # the text is folded already.
     op.execute(
         "CREATE VIRTUAL TABLE document_fts USING fts5(folded, content='document_search', content_rowid='id', "
         "tokenize='unicode61 remove_diacritics 0')"
