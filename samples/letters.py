@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from functools import cache
 
-from samples.skeletons import C, GLYPHS, Stroke, Variant
+from samples.skeletons import GLYPHS, C, Stroke, Variant
 
 LOWER: dict[str, list[Stroke]] = {
     "a": [[(0.36, 0.52), (0.18, 0.44), (0.02, 0.70), (0.10, 0.98), (0.26, 0.88), (0.37, 0.50, C), (0.35, 0.84),
