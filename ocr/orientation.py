@@ -1,7 +1,7 @@
 """Which way up a page is, and by how much it is skewed, from the picture alone.
 
-Rows of text make a row profile that jumps between ink and paper; along the wrong axis the profile is smooth. Letters with
-ascenders and, in Vietnamese, tone and vowel marks put more ink above the body of a row than descenders put below it.
+Letters stand close in a row and apart between rows, so closing small gaps along the row joins more of them than across.
+Rows of text make a row profile that jumps between ink and paper when the page is straight. Letters with ascenders and, in Vietnamese, tone and vowel marks put more ink above the body of a row than descenders put below it.
 """
 
 from __future__ import annotations
@@ -49,14 +49,16 @@ def skew(ink: np.ndarray) -> tuple[float, float]:
     return float(best), profile_energy(ink, best)
 
 
-def sideways(ink: np.ndarray) -> bool:
-    """True when rows of text run up and down the picture."""
+def sideways_ratio(ink: np.ndarray) -> float:
+    """How much better letters join up and down than across: below 1 for rows that lie, above 1 for rows that stand.
+
+    Measured on 131 pages: upright 0.50 to 1.12 (1.0 and more only where there is hardly any text), turned 1.22 to 1.74.
+    """
     half = cv2.resize(ink, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-    angles = np.arange(-SKEW_RANGE, SKEW_RANGE + 0.01, 1.0)
-    turned = np.ascontiguousarray(half.T)
-    flat = max(profile_energy(half, a) for a in angles) / max(half.shape[0], 1)
-    tall = max(profile_energy(turned, a) for a in angles) / max(turned.shape[0], 1)
-    return tall > flat
+    letters = (half > 0.3).astype(np.uint8)
+    across = cv2.morphologyEx(letters, cv2.MORPH_CLOSE, np.ones((1, 9), np.uint8)).sum()
+    down = cv2.morphologyEx(letters, cv2.MORPH_CLOSE, np.ones((9, 1), np.uint8)).sum()
+    return float(down) / max(1.0, float(across))
 
 
 def upright_score(ink: np.ndarray) -> float:

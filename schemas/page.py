@@ -107,7 +107,10 @@ class PageReading(BaseModel):
     barcodes: list[Barcode] = Field(default_factory=list)
     quality: PageQuality
     to_points: tuple[float, float, float, float, float, float]
-    """Affine map read frame -> shown frame: x' = a*x + b*y + c, y' = d*x + e*y + f as (a, b, c, d, e, f)."""
+    """Affine map read frame -> shown frame: x' = a*x + b*y + c, y' = d*x + e*y + f as (a, b, c, d, e, f), each divided
+    by 1 + g*x + h*y with (g, h) = `perspective`."""
+    perspective: tuple[float, float] = (0.0, 0.0)
+    """Non-zero only for a photographed sheet that was laid flat."""
     page_size_pt: tuple[float, float]
     """Shown page size, points, after turning."""
     born_digital: bool = False
@@ -116,10 +119,14 @@ class PageReading(BaseModel):
     text: str = ""
     """Lines in reading order, separated by newlines, NFC."""
 
+    def to_shown(self, x: float, y: float) -> tuple[float, float]:
+        """A point of the read frame in the shown frame."""
+        a, b, c, d, e, f = self.to_points
+        w = 1 + self.perspective[0] * x + self.perspective[1] * y
+        return ((a * x + b * y + c) / w, (d * x + e * y + f) / w)
+
     def box_to_points(self, box: Box) -> Box:
         """Bounding box in the shown frame of a box in the read frame."""
-        a, b, c, d, e, f = self.to_points
-        corners = [(x, y) for x in (box[0], box[2]) for y in (box[1], box[3])]
-        xs = [a * x + b * y + c for x, y in corners]
-        ys = [d * x + e * y + f for x, y in corners]
+        corners = [self.to_shown(x, y) for x in (box[0], box[2]) for y in (box[1], box[3])]
+        xs, ys = [x for x, _ in corners], [y for _, y in corners]
         return (min(xs), min(ys), max(xs), max(ys))
