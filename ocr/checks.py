@@ -9,7 +9,7 @@ from datetime import date
 from ocr import agencies
 from ocr.fields.evidence import Found
 from ocr.forms import LETTER_KIND, Form, Forms
-from ocr.normalise import date_from_words, key, number_from_words, similarity
+from ocr.normalise import date_from_words, fold, key, number_from_words, similarity
 from schemas.document import Check, CheckResult, DocumentReading
 
 
@@ -199,8 +199,6 @@ def _money_words(report: Report, values: dict[str, str], found: dict[str, Found]
         if not match:
             continue
         words = [w for w in re.findall(r"\w+", match.group(1).lower()) if w not in ("đồng", "dong", "chẵn", "chan", "việt", "nam")]
-        from ocr.normalise import fold
-
         amount = number_from_words([fold(w) for w in words])
         if amount is None:
             continue

@@ -14,7 +14,7 @@ from ocr.fields.heading import read_heading
 from ocr.fields.rows import Sheet, bounds
 from ocr.fields.signer import read_signer
 from ocr.fields.tables import read_tables
-from ocr.forms import Form, Forms
+from ocr.forms import Form, Forms, ValueKind
 from ocr.normalise import nfc
 from schemas.document import DocumentReading, FieldStatus, FieldValue
 from schemas.page import PageReading
@@ -99,7 +99,8 @@ def _fields_of_tables(form: Form, tables: dict, found: dict[str, Found]) -> None
             if all(cells):
                 tokens = [t for row in table.tokens for t in row.get(column, [])]
                 text = "; ".join(cells)
-                found[field] = Found(text, text, tokens, "text", label=table.score)
+                valid = form.fields[field].kind is not ValueKind.CODE or all(c.isdigit() for c in cells)
+                found[field] = Found(text, text, tokens, "text", label=table.score, valid=valid)
 
 
 def _required(form: Form | None) -> list[str]:

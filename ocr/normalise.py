@@ -148,6 +148,27 @@ def personal_name(text: str) -> str:
     return title_name(stripped)
 
 
+COMMON_SURNAMES = (
+    "Nguyễn", "Trần", "Lê", "Phạm", "Hoàng", "Huỳnh", "Phan", "Vũ", "Võ", "Đặng", "Bùi", "Đỗ", "Hồ", "Ngô", "Dương", "Lý",
+    "Đinh", "Trịnh", "Đào", "Đoàn", "Lâm", "Mai", "Lương", "Hà", "Tô", "Trương", "Cao", "Phùng", "Lưu", "Thái", "Vương", "Tạ",
+    "Chu", "Kiều", "Lò", "Nông", "Tống", "Quách", "Châu", "Giang", "Bạch", "Nghiêm", "Tăng", "Thân", "Khuất", "Hứa", "Đàm",
+    "La", "Lại", "Ninh", "Quàng", "Vi", "Triệu", "Đồng", "Từ", "Thạch", "Sơn", "Danh", "Lục", "Mạc", "Ông", "Phương", "Doãn",
+    "Văn", "Trang", "Ma", "Giàng", "Sùng", "Vàng", "Thào", "Cù", "Bế", "Hầu", "Khổng", "Tiêu", "Tôn", "Viên", "Cung", "Âu", "Lù",
+)  # fmt: skip
+
+
+def repair_surname(name: str) -> tuple[str, float]:
+    """A name whose surname lost an accent (`Nguyên` → `Nguyễn`), with certainty below 1 when it was changed: the change is
+    shown to a person, and the printed form stays beside it."""
+    words = name.split()
+    if not words or words[0] in COMMON_SURNAMES or not name:
+        return name, 1.0
+    same = [s for s in COMMON_SURNAMES if key(s) == key(words[0])]
+    if len(same) == 1:
+        return " ".join([same[0], *words[1:]]), 0.5
+    return name, 1.0 if key(words[0]) in SURNAMES else 0.8
+
+
 def looks_like_name(text: str) -> bool:
     """Two to six syllables of letters, starting with a surname that exists, each syllable short."""
     words = re.findall(r"[^\W\d_]+", nfc(text))

@@ -6,7 +6,7 @@ import re
 
 from ocr.classify import Kind
 from ocr.fields.evidence import Found, is_handwritten
-from ocr.fields.labels import SHARED_STOPS, Hit, assign, find_labels, value_tokens
+from ocr.fields.labels import SHARED_STOPS, Hit, assign, find_labels, unread_continuation, value_tokens
 from ocr.fields.rows import Row, RunningText, Sheet, Token
 from ocr.fields.values import Parsed, parse, text_of
 from ocr.forms import FieldForm, Form
@@ -25,10 +25,14 @@ def read_form_fields(sheets: list[Sheet], kind: Kind, form: Form) -> dict[str, F
     hits = find_labels(rows, labels)
     taken, hits = assign(hits, form)
     found: dict[str, Found] = {}
+    label_rows = {h.row for h in hits}
     for name, hit in taken.items():
         field = form.fields[name]
         parts = value_tokens(rows, hit, hits, field)
         if parts and (item := _found(field, parts, hit.score)):
+            last = next(i for i, row in enumerate(rows) if parts[-1][-1] in row.tokens)
+            if field.rows > 1 and unread_continuation(rows, last, label_rows):
+                item.certainty = min(item.certainty, 0.4)
             found[name] = item
     text = RunningText.of([t for row in rows for t in row.tokens])
     for name, field in form.fields.items():
@@ -41,7 +45,7 @@ def read_form_fields(sheets: list[Sheet], kind: Kind, form: Form) -> dict[str, F
 
 def _found(field: FieldForm, parts: list[list[Token]], score: float) -> Found | None:
     parsed = parse(field, text_of(parts))
-    if parsed.value is None:
+    if parsed.value is None and not key(parsed.printed):
         return None
     tokens = _tokens_of_value(parts, parsed)
     return Found(
@@ -71,10 +75,10 @@ def _by_pattern(field: FieldForm, text: RunningText, rows: list[Row], after: Hit
         first = rows[after.row].tokens[after.start]
         begin = text.starts[next(i for i, t in enumerate(text.tokens) if t is first)]
         end = min(end, begin + 400)
-    for pattern in field.patterns:
-        match = re.compile(pattern).search(text.folded, begin, end)
-        if not match:
-            continue
+    matches = [m for p in field.patterns if (m := re.compile(p).search(text.folded, begin, end))]
+    if bound:
+        matches.sort(key=lambda m: m.start())
+    for match in matches:
         tokens = text.tokens_between(match.start(1), match.end(1))
         parsed = parse(field, text.text[match.start(1) : match.end(1)])
         if parsed.value is not None and parsed.valid:

@@ -440,13 +440,14 @@ def _read_subject(heading: Heading, sheet: Sheet, kind: Kind) -> None:
     capitals_first = False
     for row in rows[title.last + 1 : title.last + 10]:
         text = fold(row.text)
-        if _BODY.match(text) or row.top - previous.bottom > (2.0 if taken else 3.2) * sheet.line_height:
+        opening = next((c for c in row.text if c.isalnum()), "")
+        if (_BODY.match(text) and not opening.islower()) or row.top - previous.bottom > (2.0 if taken else 3.2) * sheet.line_height:
             break
         if not any(len(t.key) > 1 for t in row.tokens):
             continue
         if row.confidence < 0.4 and len(row.key) < 6:
             continue
-        main = max(row.segments(), key=lambda s: len(s.key))
+        main = _centred(max(row.segments(), key=lambda s: len(s.key)), centre, sheet, not taken)
         capitals = capital_share(main.text) > 0.85
         if taken and capitals and not capitals_first:
             break
@@ -468,6 +469,25 @@ def _read_subject(heading: Heading, sheet: Sheet, kind: Kind) -> None:
     text = re.sub(r"^[^\w\"“(]+", "", text)
     starts = bool(re.match(r"(?:ve viec|ve|v/v)\b", fold(text)))
     heading.fields["trich_yeu"] = Found(text, text, tokens, "subject", label=1.0 if starts else 0.7, valid=len(text) > 6)
+
+
+def _centred(row: Row, centre: float, sheet: Sheet, first: bool) -> Row:
+    """The row without what stands left of a centred line: stamps in the margin run into the first words."""
+    tokens = row.tokens
+    if first:
+        for at in range(1, len(tokens) - 1):
+            if fold(tokens[at].text) in ("ve", "v/v") and fold(tokens[at + 1].text).startswith("viec"):
+                return Row(tokens[at:], row.page, row.wide_gap)
+    best, off = row, abs((row.box[0] + row.box[2]) / 2 - centre)
+    if off < 0.03 * sheet.reading.width:
+        return row
+    for at in range(1, len(tokens) - 1):
+        rest = Row(tokens[at:], row.page, row.wide_gap)
+        middle = abs((rest.box[0] + rest.box[2]) / 2 - centre)
+        dropped = tokens[:at]
+        if middle < off and min(t.confidence for t in dropped) < 0.6 and middle < 0.04 * sheet.reading.width:
+            return rest
+    return best
 
 
 def _read_letter_subject(heading: Heading, sheet: Sheet, number_row: int | None) -> None:
@@ -524,7 +544,7 @@ def _column_run(tokens: list[Token], right: float, height: float) -> list[Token]
     for token in tokens:
         if run and token.box[0] - run[-1].box[2] > 1.6 * height and token.box[2] > 0.8 * right:
             break
-        if token.middle > right + 2 * height:
+        if token.box[0] > right + 0.5 * height:
             break
         run.append(token)
     return [t for t in run if t.key or t.text in "-–,&"]

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from rapidfuzz.distance import Levenshtein
 
-from ocr.fields.rows import Row, Token, capital_share
+from ocr.fields.rows import Row, Token, capital_share, is_leader
+from ocr.fields.syllables import is_syllable
 from ocr.forms import FieldForm, Form
 from ocr.normalise import fold
 
@@ -58,6 +59,7 @@ def _labels_at(row: Row, number: int, start: int, labels: list[str]) -> list[Hit
     joined, hits = "", []
     first = row.tokens[start]
     at_start = _begins(row, start)
+    is_value = start > 0 and row.tokens[start - 1].text.endswith(":")
     for end in range(start + 1, min(start + 22, len(row.tokens)) + 1):
         token = row.tokens[end - 1]
         if not token.key and not token.text.strip(":;.…"):
@@ -74,7 +76,7 @@ def _labels_at(row: Row, number: int, start: int, labels: list[str]) -> list[Hit
                 continue
             least = 0.74 if len(label) >= 12 else 0.8 if len(label) >= 7 else 0.86
             score = Levenshtein.normalized_similarity(label, joined, score_cutoff=least)
-            if score < least or not _acceptable(label, score, at_start, colon, first):
+            if score < least or (is_value and not colon) or not _acceptable(label, score, at_start, colon, first):
                 continue
             hits.append(Hit(label, number, start, end, score + (0.02 if colon else 0), colon))
     return hits
@@ -171,7 +173,7 @@ def _continues(row: Row, previous: Row, label_starts: list[int] | None) -> bool:
     if row.top - previous.bottom > 1.9 * height:
         return False
     if row.confidence < 0.35:
-        return False
+        return False  # what stands there could not be read: `unread_row` tells it
     if row.text.lstrip().startswith("-") and not previous.text.rstrip().endswith(("-", ",")):
         return False
     words = fold(row.text)
@@ -181,8 +183,34 @@ def _continues(row: Row, previous: Row, label_starts: list[int] | None) -> bool:
 
 
 def _without_noise(tokens: list[Token]) -> list[Token]:
-    """Marks without letters at low confidence (specks, lines of a form) do not belong to a value."""
-    kept = [t for t in tokens if t.key or t.text.strip(" .…_|-~'\"`,;:=—–*•^°<>\\/")]
-    while kept and not kept[-1].key and kept[-1].confidence < 0.6:
+    """Dot leaders, what was misread out of them, and marks without letters do not belong to a value."""
+    kept: list[Token] = []
+    led = False
+    for token in tokens:
+        if is_leader(token.text):
+            led = bool(kept)
+            continue
+        if led and (token.confidence < 0.6 or not token.key):
+            continue
+        if token.key or (token.text in "-–—" and token.confidence > 0.5 and kept):
+            kept.append(token)
+    while kept and (not kept[-1].key or _is_speck(kept[-1])):
         kept.pop()
     return kept
+
+
+def _is_speck(token: Token) -> bool:
+    """A last word that is surely no word: hardly any confidence and not a possible syllable."""
+    letters = "".join(c for c in token.text if c.isalpha())
+    return token.confidence < 0.3 and not token.key.isdigit() and (len(letters) < 2 or not is_syllable(letters))
+
+
+def unread_continuation(rows: list[Row], last: int, label_rows: set[int]) -> bool:
+    """True when a row that could not be read follows directly: the value may go on there."""
+    if last + 1 >= len(rows) or last + 1 in label_rows or rows[last + 1].page != rows[last].page:
+        return False
+    row, height = rows[last + 1], rows[last].wide_gap / 2.2
+    near = row.top - rows[last].bottom < 1.2 * height
+    letters = [t for t in row.tokens if t.key]
+    unsure = bool(letters) and sum(t.confidence for t in letters) / len(letters) < 0.35
+    return near and unsure and row.box[0] < rows[last].box[0] + 6 * height and bool(letters) and row.top > rows[last].top + 0.7 * height

@@ -17,7 +17,7 @@ from ocr.normalise import fold, key, nfc
 from schemas.page import Box, PageReading, Word
 
 _AFTER_COLON = re.compile(r"(?<=[^\W\d_]):(?=[^\s:/])|(?<=[\d)]):(?=[^\W\d_])")
-_LEADER_PAIR = re.compile(r"[.…·_]{3,}")
+_LEADER = re.compile(r"(?:[.…·_‥]\W?){3,}|…|_{2,}|[-—]{3,}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +100,14 @@ def capital_share(text: str) -> float:
 
 
 def _tokens_of(word: Word, page: int) -> list[Token]:
-    """A word split after colons inside it (`tên:VÕ`), so that a label fused to its value can be told apart."""
+    """A word split after colons (`tên:VÕ`) and around dot leaders (`TOÀN......`), so that labels, values and lines to be
+    written on can be told apart."""
     text = nfc(word.text)
     parts, start = [], 0
-    for match in _AFTER_COLON.finditer(text):
-        parts.append((start, match.end()))
-        start = match.end()
+    for cut in sorted({m.end() for m in _AFTER_COLON.finditer(text)} | _leader_ends(text)):
+        if start < cut < len(text):
+            parts.append((start, cut))
+            start = cut
     parts.append((start, len(text)))
     left, top, right, bottom = word.box
     width = (right - left) / max(1, len(text))
@@ -114,6 +116,15 @@ def _tokens_of(word: Word, page: int) -> list[Token]:
               word.handwritten)
         for a, b in parts
     ]  # fmt: skip
+
+
+def _leader_ends(text: str) -> set[int]:
+    return {at for match in _LEADER.finditer(text) for at in match.span()}
+
+
+def is_leader(text: str) -> bool:
+    """Dots or strokes printed to be written on."""
+    return bool(_LEADER.fullmatch(text))
 
 
 def rows_of(reading: PageReading) -> list[Row]:
@@ -222,7 +233,3 @@ class Sheet:
     def right_edge(self) -> float:
         ends = sorted(row.box[2] for row in self.rows if len(row.tokens) > 4)
         return ends[(3 * len(ends)) // 4] if ends else float(self.reading.width)
-
-
-def drop_leaders(text: str) -> str:
-    return _LEADER_PAIR.sub(" ", text)

@@ -95,19 +95,14 @@ def _is_heading(rows: list[Row], index: int, columns: list[_Column], table: Tabl
 
 def _fill(rows: list[Row], start: int, columns: list[_Column], sheet: Sheet) -> Table:
     table = Table(score=min(c.score for c in columns))
-    edges = _edges(rows, start, columns, sheet)
-    current: dict[str, list[Token]] = {}
-    pending: list[dict[str, list[Token]]] = []
-    lines: list[dict[str, list[Token]]] = []
-    previous = rows[start - 1]
+    previous, body = rows[start - 1], []
     for row in rows[start : start + 80]:
         if row.top - previous.bottom > 3.5 * sheet.line_height or _END.match(fold(row.text)):
             break
-        cells = _cells(row, columns, edges)
-        if cells:
-            lines.append(cells)
+        body.append(row)
         previous = row
-    del current, pending
+    edges = _edges(body, columns, sheet)
+    lines = [cells for row in body if (cells := _cells(row, columns, edges))]
     for cells in _group_lines(lines, columns):
         texts = {name: tidy(" ".join(t.text for t in tokens)) for name, tokens in cells.items()}
         if any(texts.values()):
@@ -116,26 +111,26 @@ def _fill(rows: list[Row], start: int, columns: list[_Column], sheet: Sheet) -> 
     return table
 
 
-def _edges(rows: list[Row], start: int, columns: list[_Column], sheet: Sheet) -> list[float]:
-    """Boundaries between columns: half way between headings, moved to where body rows leave a gap."""
+def _edges(body: list[Row], columns: list[_Column], sheet: Sheet) -> list[float]:
+    """Boundaries between columns: the widest upright strip that no word crosses, between two headings."""
+    words = sorted((t.box[0], t.box[2]) for row in body for t in row.tokens if t.key and t.confidence > 0.3)
     edges = []
     for left, right in zip(columns, columns[1:], strict=False):
-        low, high = left.right, right.left
-        middle = (low + high) / 2
-        wide = (max(0.0, left.left), right.right)
-        gaps = []
-        for row in rows[start : start + 20]:
-            for before, token in zip(row.tokens, row.tokens[1:], strict=False):
-                a, b = before.box[2], token.box[0]
-                if b - a > 0.9 * sheet.line_height and wide[0] < (a + b) / 2 < wide[1] and (a + b) / 2 > left.left + 5:
-                    gaps.append((a, b))
-        if gaps:
-            a, b = max(gaps, key=lambda g: sum(1 for h in gaps if h[0] < (g[0] + g[1]) / 2 < h[1]))
-            same = [g for g in gaps if g[0] < b and g[1] > a]
-            middle = (max(g[0] for g in same if g[0] <= max(a, middle) or True) + min(g[1] for g in same)) / 2
-            if not wide[0] < middle < wide[1]:
-                middle = (a + b) / 2
-        edges.append(middle)
+        low, high = (left.left + left.right) / 2, (right.left + right.right) / 2
+        reach, strips = low, []
+        for a, b in words:
+            if a >= high:
+                break
+            if b <= low:
+                continue
+            if a > reach:
+                strips.append((reach, a))
+            reach = max(reach, b)
+        if reach < high:
+            strips.append((reach, high))
+        wide = [s for s in strips if s[1] - s[0] > 0.4 * sheet.line_height]
+        best = max(wide, key=lambda s: s[1] - s[0], default=(left.right, right.left))
+        edges.append((best[0] + best[1]) / 2)
     return edges
 
 

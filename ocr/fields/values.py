@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ocr import normalise as n
+from ocr.fields import places
 from ocr.fields.rows import Token
 from ocr.forms import FieldForm, ValueKind
 
@@ -41,7 +42,8 @@ def _cut(text: str, endings: list[str]) -> str:
 
 def _name(_: FieldForm, text: str) -> Parsed:
     value = n.personal_name(text)
-    return Parsed(value or None, text, n.looks_like_name(value))
+    repaired, certainty = n.repair_surname(value)
+    return Parsed(repaired or None, text, n.looks_like_name(repaired), certainty)
 
 
 def _first(parser: Callable[[str], str | None]) -> Callable[[FieldForm, str], Parsed]:
@@ -55,8 +57,7 @@ def _first(parser: Callable[[str], str | None]) -> Callable[[FieldForm, str], Pa
 def _date(_: FieldForm, text: str) -> Parsed:
     value = n.parse_date(text)
     if value is None:
-        year = n.parse_year(text)
-        return Parsed(n.tidy(text) or None, text, False, 0.3 if year else 0.1)
+        return Parsed(None, text, False, 0.1)
     return Parsed(value, text, True)
 
 
@@ -68,7 +69,7 @@ def _date_words(_: FieldForm, text: str) -> Parsed:
 def _year(_: FieldForm, text: str) -> Parsed:
     whole = n.parse_date(text)
     value = whole[:4] if whole else n.parse_year(text)
-    return Parsed(value or (n.tidy(text) or None), text, value is not None)
+    return Parsed(value, text, value is not None)
 
 
 def _identity(_: FieldForm, text: str) -> Parsed:
@@ -79,15 +80,16 @@ def _identity(_: FieldForm, text: str) -> Parsed:
 
 
 def _place(_: FieldForm, text: str) -> Parsed:
-    value = n.tidy(text)
-    return Parsed(value or None, text, len(n.key(value)) >= 4 and any(c.isalpha() for c in value))
+    value, certainty = places.repaired(n.tidy(text))
+    return Parsed(value or None, text, len(n.key(value)) >= 4 and not places.is_cut_off(value), certainty)
 
 
 def _agency(_: FieldForm, text: str) -> Parsed:
     value = n.tidy(text)
     value = re.sub(r"^(?:UBND|U\.B\.N\.D\.?)\b", "Ủy ban nhân dân", value)
-    value = re.sub(r"^[ỦUỬƯÚÙÜŨỤ][ỷyýỳỹyỵ]\s+ban\s+nh[âaăă]n\s+d[âaă]n\b", "Ủy ban nhân dân", value, flags=re.IGNORECASE)
-    return Parsed(value or None, text, len(n.key(value)) >= 6)
+    value = re.sub(r"^\w[ỷyýỳỹyỵvV]\s+b[aá]n\s+nh\wn\s+d\wn\b", "Ủy ban nhân dân", value, flags=re.IGNORECASE)
+    value, certainty = places.repaired(value)
+    return Parsed(value or None, text, len(n.key(value)) >= 6 and not places.is_cut_off(value), certainty)
 
 
 def _number(_: FieldForm, text: str) -> Parsed:
