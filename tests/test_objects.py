@@ -130,6 +130,25 @@ def test_folder_that_cannot_be_made(tmp_path: Path) -> None:
         LocalStore(tmp_path / "file" / "store")
 
 
+def test_bytes_and_name_are_forced_to_the_disk(store: LocalStore, monkeypatch) -> None:
+    """A kill does not show a missing fsync, a power cut does: so the order of calls is checked."""
+    calls = []
+    for name in ("write", "fsync", "link"):
+        real = getattr(os, name)
+
+        def recorded(first, *rest, name=name, real=real):
+            folder = name == "fsync" and stat.S_ISDIR(os.fstat(first).st_mode)
+            calls.append("fsync folder" if folder else name)
+            return real(first, *rest)
+
+        monkeypatch.setattr(os, name, recorded)
+    store.put("k", b"x")
+    assert calls == ["write", "fsync", "link", "fsync folder"]
+    calls.clear()
+    store.put("other key", b"x")
+    assert calls[-1] == "fsync folder", "the writer of the first may not have come so far"
+
+
 @pytest.mark.parametrize("call", ["write", "fsync", "link"])
 def test_disk_full_at_any_moment_leaves_nothing_behind(store: LocalStore, monkeypatch, call: str) -> None:
     kept = store.put("kept", b"acknowledged")

@@ -22,6 +22,7 @@ from storage.catalogue.rows import (
     SourceRow,
     short_id,
 )
+from storage.catalogue.tables import cleaned
 
 VIETNAM = ZoneInfo("Asia/Ho_Chi_Minh")
 _ID_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -92,6 +93,7 @@ class Batches(Database):
             if source is not None:
                 _keep_source(connection, source, path)
             f = t.batch_files.c
+            path = cleaned(path)
             file_id = short_id("F", batch_id, path, source.sha256 if source else "")
             if (found := _file(connection, file_id)) is not None:
                 return found

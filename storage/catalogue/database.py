@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from sqlalchemy import exc
 from sqlalchemy.dialects import postgresql, sqlite
 
 from schemas.errors import BadSettings, CatalogueUnavailable, DiskFull, SetupError, SohoaError
+from storage.catalogue.tables import cleaned
 
 SCHEMA_VERSION = "0001"
 """Newest migration. Kept here so that opening a current catalogue need not load the migration machinery."""
@@ -95,7 +97,9 @@ def _engine(url: str, *, create: bool) -> sa.Engine:
             raise BadSettings(f"catalogue_url: {address.get_backend_name()} is not supported")
         if address.get_backend_name() == "sqlite":
             return _sqlite_engine(address, create=create)
-        return sa.create_engine(address, pool_pre_ping=True, connect_args={"connect_timeout": 10})
+        return sa.create_engine(
+            address, pool_pre_ping=True, json_serializer=_json, connect_args={"connect_timeout": 10}
+        )
     except exc.ArgumentError as error:
         raise BadSettings("catalogue_url is not an SQLAlchemy address") from error
 
@@ -111,7 +115,7 @@ def _sqlite_engine(address: sa.URL, *, create: bool) -> sa.Engine:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise CatalogueUnavailable(f"{path.parent}: {error.strerror}") from error
-    engine = sa.create_engine(address, connect_args={"timeout": BUSY_SECONDS})
+    engine = sa.create_engine(address, json_serializer=_json, connect_args={"timeout": BUSY_SECONDS})
 
     @sa.event.listens_for(engine, "connect")
     def set_up(connection: sqlite3.Connection, _record: object) -> None:
@@ -125,6 +129,10 @@ def _sqlite_engine(address: sa.URL, *, create: bool) -> sa.Engine:
         connection.exec_driver_sql(connection.get_execution_options().get("begin_sqlite", "BEGIN"))
 
     return engine
+
+
+def _json(value: object) -> str:
+    return json.dumps(cleaned(value), ensure_ascii=False)
 
 
 @contextmanager

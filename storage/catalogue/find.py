@@ -61,7 +61,7 @@ class Finding(Database):
     def _postgresql(self, words: list[str]) -> tuple[sa.Select, sa.ColumnElement[float]]:
         s = t.document_search
         vector = sa.func.to_tsvector(sa.literal_column("'simple'"), s.c.folded)
-        terms = sa.func.to_tsquery(sa.literal_column("'simple'"), " & ".join(words) + ":*")
+        terms = sa.func.to_tsquery(sa.literal_column("'simple'"), " & ".join(f"'{w}'" for w in words) + ":*")
         select = sa.select(s.c.document).where(vector.op("@@")(terms))
         together = sa.func.strpos(s.c.folded, " ".join(words)) > 0
         return select, sa.case((together, 1.0), else_=0.0) + sa.func.ts_rank(vector, terms, 32)

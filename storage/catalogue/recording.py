@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from schemas.document import CheckResult, DocumentStatus
+from schemas.document import CheckResult, DocumentReading, DocumentStatus
 from schemas.errors import NotAllowedNow, NotFound, WrongUse
 from schemas.page import PageQuality
 from schemas.store import ObjectRef
@@ -29,6 +29,7 @@ from storage.catalogue.rows import (
     PageStatus,
     document_id,
 )
+from storage.catalogue.tables import cleaned
 from storage.codes import Coding
 
 
@@ -161,7 +162,7 @@ def _record_documents(
     given: set[str] = set()
     fresh: list[tuple[str, NewDocument]] = []
     changed: list[str] = []
-    for document in documents:
+    for document in map(_storable, documents):
         found = document_id(source, document.reading.pages)
         if not document.reading.pages or found in given:
             raise WrongUse("every document needs its own pages")
@@ -176,9 +177,9 @@ def _record_documents(
                 fresh.append((found, document))
             else:
                 _revive(connection, known.row)
-                _update(connection, known.row, document, batch.dossier_code, who, even_if_same=True)
+                _update(connection, known.row, document, batch.dossier_code, coding, who, even_if_same=True)
                 changed.append(found)
-        elif not known.decided and _update(connection, known.row, document, batch.dossier_code, who):
+        elif not known.decided and _update(connection, known.row, document, batch.dossier_code, coding, who):
             changed.append(found)
     replaced = [
         s.row.id for s in standing.values() if s.row.id not in given and not s.superseded and not s.touched
@@ -227,7 +228,7 @@ def _insert(
                 "created": at,
                 "changed": at,
                 **_columns(document, dossier_code),
-                "status": _status(document.reading.needs_person(), document.archive is not None),
+                "status": _status(document.reading.needs_person(), document.archive is not None and document.sealed),
             }
             for found, document in fresh
         ],
@@ -260,11 +261,13 @@ def _update(
     old: DocumentRow,
     new: NewDocument,
     dossier_code: str | None,
+    coding: Coding | None,
     who: str,
     *,
     even_if_same: bool = False,
 ) -> bool:
-    """Bring a record to a new reading; False when it says what stands already."""
+    """Bring a record to a new reading; False when it says what stands already. A copy of other bytes is the next
+    version, unless the agency's signed file is in the archive: that one is not replaced by reading."""
     columns = _columns(new, dossier_code)
     merged = {
         name: old.fields[name] if name in old.fields and old.fields[name].status in BY_PERSON else value
@@ -275,9 +278,13 @@ def _update(
     same = merged == old.fields and new.reading.checks == old.checks
     same = same and all(getattr(old, name) == value for name, value in columns.items())
     archive, version = old.archive, old.version
-    if old.archive is None and new.archive is not None:
-        archive, version, same = new.archive, 1, False
-        _add_version(connection, old.id, 1, new.archive, who, "")
+    archived = old.status is DocumentStatus.ARCHIVED
+    if new.archive is not None and not (
+        archived or (old.archive and old.archive.sha256 == new.archive.sha256)
+    ):
+        archive, version, same = new.archive, old.version + 1, False
+        _add_version(connection, old.id, version, new.archive, who, "read again" if old.archive else "")
+        _renumber(connection, old.id, coding, version)
     if same and not even_if_same:
         return False
     for name in sorted(old.fields.keys() | merged.keys()):
@@ -289,6 +296,7 @@ def _update(
     _many(connection, t.fields, [field_values(old.id, n, i, f) for i, (n, f) in enumerate(merged.items())])
     _many(connection, t.document_checks, _check_rows(old.id, new))
     person_has_begun = any(f.status in BY_PERSON for f in merged.values())
+    archived = archived or (archive is not None and new.sealed)
     waits = any(f.status in WAITING for f in merged.values()) or any(
         c.result is CheckResult.FAILED for c in new.reading.checks
     )
@@ -297,11 +305,33 @@ def _update(
         old.id,
         **columns,
         # Half checked by a person: that person, not the machine, says when it is done.
-        status=DocumentStatus.REVIEW if person_has_begun else _status(waits, archive is not None),
+        status=DocumentStatus.REVIEW if person_has_begun else _status(waits, archived),
         archive=archive.model_dump() if archive else None,
         version=version,
     )
     return True
+
+
+def _renumber(connection: sa.Connection, document: str, coding: Coding | None, version: int) -> None:
+    """A DocCode carries the version."""
+    row = (
+        connection.execute(sa.select(t.documents).where(t.documents.c.id == document)).mappings().one()
+    )
+    if row["serial"] is None:
+        return
+    if coding is None:
+        raise WrongUse("a further version of a record with a DocCode needs the code templates")
+    connection.execute(
+        t.documents.update()
+        .where(t.documents.c.id == document)
+        .values(doc_code=renumbered_version(row, coding, version))
+    )
+
+
+def _storable(document: NewDocument) -> NewDocument:
+    """As it will come back from the database, so that the same reading is seen to be the same."""
+    reading = DocumentReading.model_validate(cleaned(document.reading.model_dump()))
+    return NewDocument(reading, document.archive, document.sealed)
 
 
 def _columns(document: NewDocument, dossier_code: str | None) -> dict[str, object]:

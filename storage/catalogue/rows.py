@@ -73,6 +73,9 @@ class NewPage:
 class NewDocument:
     reading: DocumentReading
     archive: ObjectRef | None = None
+    sealed: bool = True
+    """False: `archive` is the PDF/A copy made ahead of the agency's signature, so the record is at most CHECKED (order
+    is law, DESIGN decision 3)."""
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
+import re
 from datetime import UTC, datetime
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 metadata = sa.MetaData(
     naming_convention={
@@ -15,6 +19,30 @@ metadata = sa.MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
+
+
+def cleaned(value: object) -> object:
+    """Without NUL, half characters and numbers that are none, also inside lists and mappings. Text layers of
+    PDFs, file names from old disks and measures of blank pages carry them; PostgreSQL keeps none of them."""
+    if isinstance(value, str):
+        return _SURROGATE.sub("\ufffd", value).replace("\0", "")
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {cleaned(k): cleaned(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [cleaned(v) for v in value]
+    return value
+
+
+class Text(sa.TypeDecorator):
+    """Text that every database can keep."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> str | None:
+        return cleaned(value)
 
 
 class UtcTime(sa.TypeDecorator):
@@ -39,11 +67,11 @@ batches = sa.Table(
     "batches",
     metadata,
     sa.Column("id", sa.String(32), primary_key=True),
-    sa.Column("name", sa.Text, nullable=False),
-    sa.Column("dossier_code", sa.Text),
+    sa.Column("name", Text, nullable=False),
+    sa.Column("dossier_code", Text),
     sa.Column("declared_pages", sa.Integer),
-    sa.Column("settings_hash", sa.Text, nullable=False),
-    sa.Column("legal_basis", sa.Text, nullable=False),
+    sa.Column("settings_hash", Text, nullable=False),
+    sa.Column("legal_basis", Text, nullable=False),
     sa.Column("status", sa.String(16), nullable=False),
     sa.Column("created", UtcTime, nullable=False, index=True),
     sa.Column("finished", UtcTime),
@@ -53,9 +81,9 @@ sources = sa.Table(
     "sources",
     metadata,
     sa.Column("sha256", sa.String(64), primary_key=True),
-    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("name", Text, nullable=False),
     sa.Column("size", sa.BigInteger, nullable=False),
-    sa.Column("media_type", sa.Text, nullable=False),
+    sa.Column("media_type", Text, nullable=False),
     sa.Column("object", Json),
     sa.Column("pages", sa.Integer),
     sa.Column("signed", sa.Boolean, nullable=False),
@@ -68,10 +96,10 @@ batch_files = sa.Table(
     sa.Column("id", sa.String(32), primary_key=True),
     sa.Column("batch", sa.ForeignKey("batches.id"), nullable=False),
     sa.Column("position", sa.Integer, nullable=False),
-    sa.Column("path", sa.Text, nullable=False),
+    sa.Column("path", Text, nullable=False),
     sa.Column("source", sa.ForeignKey("sources.sha256"), index=True),
     sa.Column("status", sa.String(16), nullable=False),
-    sa.Column("worker", sa.Text),
+    sa.Column("worker", Text),
     sa.Column("lease_until", UtcTime),
     sa.Index("ix_batch_files_claim", "batch", "status", "position"),
 )
@@ -84,18 +112,18 @@ pages = sa.Table(
     sa.Column("status", sa.String(16), nullable=False),
     sa.Column("rotation", sa.Integer, nullable=False),
     sa.Column("quality", Json),
-    sa.Column("reading_key", sa.Text),
+    sa.Column("reading_key", Text),
 )
 
 steps = sa.Table(
     "steps",
     metadata,
-    sa.Column("input_hash", sa.Text, primary_key=True),
-    sa.Column("step", sa.Text, primary_key=True),
-    sa.Column("version", sa.Text, primary_key=True),
-    sa.Column("settings_hash", sa.Text, primary_key=True),
+    sa.Column("input_hash", Text, primary_key=True),
+    sa.Column("step", Text, primary_key=True),
+    sa.Column("version", Text, primary_key=True),
+    sa.Column("settings_hash", Text, primary_key=True),
     sa.Column("result", Json),
-    sa.Column("result_key", sa.Text),
+    sa.Column("result_key", Text),
     sa.Column("made", UtcTime, nullable=False),
 )
 
@@ -107,7 +135,7 @@ documents = sa.Table(
     sa.Column("source", sa.ForeignKey("sources.sha256"), nullable=False, index=True),
     sa.Column("pages", Json, nullable=False),
     sa.Column("first_page", sa.Integer, nullable=False),
-    sa.Column("type", sa.Text, nullable=False),
+    sa.Column("type", Text, nullable=False),
     sa.Column("type_confidence", sa.Float, nullable=False),
     sa.Column("rotation", sa.Integer, nullable=False),
     sa.Column("status", sa.String(16), nullable=False, index=True),
@@ -115,22 +143,22 @@ documents = sa.Table(
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("revision", sa.Integer, nullable=False),
     # What its number was taken for; V2 keeps the number even when the settings have changed since.
-    sa.Column("code_office", sa.Text),
-    sa.Column("code_field", sa.Text),
+    sa.Column("code_office", Text),
+    sa.Column("code_field", Text),
     sa.Column("serial", sa.Integer),
-    sa.Column("result_code", sa.Text, unique=True),
-    sa.Column("digitised_code", sa.Text),
-    sa.Column("doc_code", sa.Text, unique=True),
-    sa.Column("dossier_code", sa.Text),
+    sa.Column("result_code", Text, unique=True),
+    sa.Column("digitised_code", Text),
+    sa.Column("doc_code", Text, unique=True),
+    sa.Column("dossier_code", Text),
     sa.Column("valid_from", sa.String(10)),
     sa.Column("valid_to", sa.String(10)),
     sa.Column("archive", Json),
-    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("text", Text, nullable=False),
     sa.Column("tables", Json, nullable=False),
     sa.Column("created", UtcTime, nullable=False),
     sa.Column("changed", UtcTime, nullable=False),
-    sa.Column("confirmed_by", sa.Text),
-    sa.Column("reason", sa.Text),
+    sa.Column("confirmed_by", Text),
+    sa.Column("reason", Text),
 )
 
 document_pages = sa.Table(
@@ -150,23 +178,23 @@ document_versions = sa.Table(
     sa.Column("version", sa.Integer, primary_key=True),
     sa.Column("archive", Json, nullable=False),
     sa.Column("made", UtcTime, nullable=False),
-    sa.Column("who", sa.Text, nullable=False),
-    sa.Column("why", sa.Text, nullable=False),
+    sa.Column("who", Text, nullable=False),
+    sa.Column("why", Text, nullable=False),
 )
 
 fields = sa.Table(
     "fields",
     metadata,
     sa.Column("document", sa.ForeignKey("documents.id"), primary_key=True),
-    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("name", Text, primary_key=True),
     sa.Column("position", sa.Integer, nullable=False),
-    sa.Column("value", sa.Text),
-    sa.Column("printed", sa.Text),
+    sa.Column("value", Text),
+    sa.Column("printed", Text),
     sa.Column("confidence", sa.Float, nullable=False),
     sa.Column("page", sa.Integer),
     sa.Column("box", Json),
     sa.Column("status", sa.String(16), nullable=False),
-    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("source", Text, nullable=False),
     sa.Column("handwritten", sa.Boolean, nullable=False),
     sa.Column("checks", Json, nullable=False),
 )
@@ -176,14 +204,14 @@ field_history = sa.Table(
     metadata,
     sa.Column("id", BigId, primary_key=True, autoincrement=True),
     sa.Column("document", sa.ForeignKey("documents.id"), nullable=False, index=True),
-    sa.Column("field", sa.Text, nullable=False),
-    sa.Column("old_value", sa.Text),
-    sa.Column("new_value", sa.Text),
+    sa.Column("field", Text, nullable=False),
+    sa.Column("old_value", Text),
+    sa.Column("new_value", Text),
     sa.Column("old_status", sa.String(16)),
     sa.Column("new_status", sa.String(16), nullable=False),
-    sa.Column("who", sa.Text, nullable=False),
+    sa.Column("who", Text, nullable=False),
     sa.Column("at", UtcTime, nullable=False),
-    sa.Column("why", sa.Text, nullable=False),
+    sa.Column("why", Text, nullable=False),
 )
 
 document_checks = sa.Table(
@@ -191,10 +219,10 @@ document_checks = sa.Table(
     metadata,
     sa.Column("document", sa.ForeignKey("documents.id"), primary_key=True),
     sa.Column("position", sa.Integer, primary_key=True),
-    sa.Column("code", sa.Text, nullable=False),
+    sa.Column("code", Text, nullable=False),
     sa.Column("result", sa.String(16), nullable=False),
     sa.Column("fields", Json, nullable=False),
-    sa.Column("detail", sa.Text, nullable=False),
+    sa.Column("detail", Text, nullable=False),
 )
 
 quarantine = sa.Table(
@@ -205,12 +233,12 @@ quarantine = sa.Table(
     sa.Column("file", sa.ForeignKey("batch_files.id"), nullable=False, index=True),
     sa.Column("source", sa.ForeignKey("sources.sha256")),
     sa.Column("page", sa.Integer),
-    sa.Column("code", sa.Text, nullable=False),
-    sa.Column("detail", sa.Text, nullable=False),
+    sa.Column("code", Text, nullable=False),
+    sa.Column("detail", Text, nullable=False),
     sa.Column("status", sa.String(16), nullable=False, index=True),
     sa.Column("created", UtcTime, nullable=False),
-    sa.Column("who", sa.Text),
-    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("who", Text),
+    sa.Column("reason", Text, nullable=False),
 )
 
 events = sa.Table(
@@ -218,16 +246,16 @@ events = sa.Table(
     metadata,
     sa.Column("id", BigId, primary_key=True, autoincrement=True),
     sa.Column("at", UtcTime, nullable=False),
-    sa.Column("who", sa.Text, nullable=False),
-    sa.Column("what", sa.Text, nullable=False),
-    sa.Column("object", sa.Text, nullable=False, index=True),
+    sa.Column("who", Text, nullable=False),
+    sa.Column("what", Text, nullable=False),
+    sa.Column("object", Text, nullable=False, index=True),
     sa.Column("detail", Json, nullable=False),
 )
 
 counters = sa.Table(
     "counters",
     metadata,
-    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("name", Text, primary_key=True),
     sa.Column("value", sa.BigInteger, nullable=False),
 )
 
@@ -236,5 +264,5 @@ document_search = sa.Table(
     metadata,
     sa.Column("id", BigId, primary_key=True, autoincrement=True),
     sa.Column("document", sa.ForeignKey("documents.id"), nullable=False, unique=True),
-    sa.Column("folded", sa.Text, nullable=False),
+    sa.Column("folded", Text, nullable=False),
 )
