@@ -29,10 +29,27 @@ from schemas.page import Word
 from schemas.settings import Limits
 from schemas.source import SourceInfo
 
-__all__ = ["PageImage", "Source", "inspect", "list_files", "media_type_of", "open_source", "read_file"]
+__all__ = [
+    "PageImage",
+    "Source",
+    "inspect",
+    "list_files",
+    "media_type_of",
+    "natural_key",
+    "open_source",
+    "read_file",
+    "skipped_name",
+]
 
 _CHUNK = 1 << 20
-_SYSTEM_NAMES = {"thumbs.db", "desktop.ini", "ehthumbs.db", "__macosx", "$recycle.bin", "system volume information"}
+_SYSTEM_NAMES = {
+    "thumbs.db",
+    "desktop.ini",
+    "ehthumbs.db",
+    "__macosx",
+    "$recycle.bin",
+    "system volume information",
+}
 _TEMPORARY = (".part", ".partial", ".crdownload", ".tmp", ".temp", ".filepart", ".swp", ".download", "~")
 
 
@@ -119,7 +136,7 @@ def list_files(
     waiting = [(path, True) for path in reversed(paths)]
     while waiting:
         path, named = waiting.pop()
-        why = None if named else _skipped(path.name)
+        why = None if named else skipped_name(path.name)
         if why:
             if on_skip:
                 on_skip(path, why)
@@ -150,7 +167,8 @@ def natural_key(name: str) -> tuple:
     return tuple((int(part), "") if part.isdecimal() else (-1, part) for part in parts), name
 
 
-def _skipped(name: str) -> str | None:
+def skipped_name(name: str) -> str | None:
+    """Why a file of this name in a folder is no paper of anybody: system, temporary, hidden; None when it may be."""
     if name.casefold() in _SYSTEM_NAMES:
         return "system"
     if name.startswith(("~$", ".~")) or name.casefold().endswith(_TEMPORARY):
@@ -170,7 +188,7 @@ def media_type_of(data: bytes) -> str:
     if data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
         return "image/tiff"
     head = data[:1024]
-    # Mail gateways and scanners put bytes before the header; readers accept it in the first 1024 (ISO 32000-1, annex H).
+    # Mail gateways and scanners put bytes before the header; readers look in the first 1024 (ISO 32000-1, annex H).
     if b"%PDF-" in head and not head.lstrip().startswith((b"<", b"PK\x03\x04")):
         return "application/pdf"
     raise UnsupportedFile(f"starts with {data[:8]!r}")
@@ -185,7 +203,12 @@ def inspect(data: bytes, name: str, limits: Limits) -> SourceInfo:
     if len(data) > limits.file_bytes:
         raise TooLarge(f"{name}: {len(data)} bytes, limit {limits.file_bytes}")
     media_type = media_type_of(data)
-    facts = {"name": name, "sha256": hashlib.sha256(data).hexdigest(), "size": len(data), "media_type": media_type}
+    facts = {
+        "name": name,
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "size": len(data),
+        "media_type": media_type,
+    }
     try:
         if media_type == "application/pdf":
             return inspect_pdf(data, facts, limits)

@@ -14,7 +14,15 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from schemas.errors import DamagedFile, InputRejected, PageFailed, TooManyPages, TooManyPixels, TruncatedFile
+from schemas.errors import (
+    DamagedFile,
+    DecompressionBomb,
+    InputRejected,
+    PageFailed,
+    TooManyPages,
+    TooManyPixels,
+    TruncatedFile,
+)
 from schemas.page import Word
 from schemas.settings import Limits
 from schemas.source import SourceInfo
@@ -22,7 +30,7 @@ from schemas.source import SourceInfo
 POINTS = 72.0
 _A4_INCHES = (210 / 25.4, 297 / 25.4)
 _A5_LONG_INCHES = 8.0
-_BELIEVED_DPI = (120.0, 2400.0)
+_BELIEVED_DPI = (119.0, 2400.0)
 _BELIEVED_INCHES = (1.0, 50.0)
 _COLOUR_CHROMA = 40
 _COLOUR_SHARE = 0.0005
@@ -166,7 +174,9 @@ def _png_frames(data: bytes, limits: Limits) -> list[Frame]:
         kind, body = data[at + 4 : at + 8], memoryview(data)[at + 8 : at + 8 + length]
         if at + 12 + length > len(data):
             raise TruncatedFile(f"PNG chunk {kind!r} is cut")
-        if zlib.crc32(body, zlib.crc32(kind)) != int.from_bytes(data[at + 8 + length : at + 12 + length], "big"):
+        if zlib.crc32(body, zlib.crc32(kind)) != int.from_bytes(
+            data[at + 8 + length : at + 12 + length], "big"
+        ):
             raise DamagedFile(f"PNG chunk {kind!r} does not match its checksum")
         if kind == b"IDAT" and inflated <= most and not inflater.eof:
             try:
@@ -177,11 +187,21 @@ def _png_frames(data: bytes, limits: Limits) -> list[Frame]:
         if kind == b"IEND":
             ended = True
             break
+    if inflated > most:
+        raise DecompressionBomb(f"more data than {width} x {height} pixels")
     if not ended or inflated < max(expected, 1):
         raise TruncatedFile("PNG data is cut")
     with _opened(data) as picture:
         dpi, orientation = _metadata(picture)
-    return [Frame(width, height, *stored_dpi(width, height, dpi), orientation, bilevel=depth == 1 and colour in (0, 3))]
+    return [
+        Frame(
+            width,
+            height,
+            *stored_dpi(width, height, dpi),
+            orientation,
+            bilevel=depth == 1 and colour in (0, 3),
+        )
+    ]
 
 
 def _inflated_size(inflater: zlib._Decompress, body: bytes | memoryview, most: int) -> int:
@@ -234,17 +254,19 @@ def _tiff_frames(data: bytes, limits: Limits) -> list[Frame]:
 
 
 _TIFF_KINDS = {1: "B", 3: "H", 4: "I", 5: "II", 11: "f", 12: "d", 13: "I", 16: "Q", 18: "Q"}
+_TIFF_OTHER_KINDS = {2: 1, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 17: 8}
+"""Bytes a value of the kinds that no wanted tag has; they only must be there."""
 
 
 def _tiff_values(data: bytes, order: str, kind: int, number: int, at: int, offset_code: str) -> list[float]:
     code = _TIFF_KINDS.get(kind)
-    if code is None or number > 4_000_000:
-        return []
-    size = struct.calcsize("=" + code) * number
+    size = (struct.calcsize("=" + code) if code else _TIFF_OTHER_KINDS.get(kind, 0)) * number
     if size > struct.calcsize("=" + offset_code):
         (at,) = struct.unpack_from(order + offset_code, data, at)
     if at + size > len(data):
         raise TruncatedFile("TIFF value is beyond the end")
+    if code is None or number > 4_000_000:
+        return []
     if kind == 5:
         pairs = struct.unpack_from(f"{order}{2 * number}I", data, at)
         return [pairs[i] / pairs[i + 1] if pairs[i + 1] else 0.0 for i in range(0, len(pairs), 2)]
@@ -257,7 +279,9 @@ def _tiff_frame(tags: dict[int, list[float]], size: int, limits: Limits) -> Fram
     offsets, counts = tags.get(273) or tags.get(324) or [], tags.get(279) or tags.get(325) or []
     if not offsets and not tags.get(513):
         raise DamagedFile("TIFF page without data")
-    if any(offset >= size for offset in offsets) or any(o + c > size for o, c in zip(offsets, counts)):
+    if any(offset >= size for offset in offsets) or any(
+        o + c > size for o, c in zip(offsets, counts, strict=False)
+    ):
         raise TruncatedFile("TIFF strip is beyond the end")
     unit = {2: 1.0, 3: 2.54}.get(int((tags.get(296) or [2])[0]))
     dpi = None
@@ -265,7 +289,9 @@ def _tiff_frame(tags: dict[int, list[float]], size: int, limits: Limits) -> Fram
         dpi = (tags[282][0] * unit, tags[283][0] * unit)
     orientation = int((tags.get(274) or [1])[0])
     bilevel = (tags.get(258) or [1])[0] == 1 and (tags.get(277) or [1])[0] == 1
-    return Frame(width, height, *stored_dpi(width, height, dpi), orientation if 1 <= orientation <= 8 else 1, bilevel)
+    return Frame(
+        width, height, *stored_dpi(width, height, dpi), orientation if 1 <= orientation <= 8 else 1, bilevel
+    )
 
 
 @contextmanager
@@ -307,8 +333,12 @@ def has_colour(pixels: np.ndarray) -> bool:
     if pixels.ndim == 2:
         return False
     shrink = max(1, int((pixels.shape[0] * pixels.shape[1] / 250_000) ** 0.5))
-    small = pixels[::shrink, ::shrink] if shrink < 3 else cv2.resize(
-        pixels, (pixels.shape[1] // shrink, pixels.shape[0] // shrink), interpolation=cv2.INTER_AREA
+    small = (
+        pixels[::shrink, ::shrink]
+        if shrink < 3
+        else cv2.resize(
+            pixels, (pixels.shape[1] // shrink, pixels.shape[0] // shrink), interpolation=cv2.INTER_AREA
+        )
     )
     chroma = cv2.subtract(
         cv2.max(cv2.max(small[..., 0], small[..., 1]), small[..., 2]),
@@ -346,7 +376,11 @@ def decode_jpeg(data: bytes, scale: float) -> np.ndarray | None:
     grey = _jpeg_components(data) == 1
     reduced = 4 if scale >= 4 else 2 if scale >= 2 else 1
     if grey:
-        flag = {1: cv2.IMREAD_GRAYSCALE, 2: cv2.IMREAD_REDUCED_GRAYSCALE_2, 4: cv2.IMREAD_REDUCED_GRAYSCALE_4}[reduced]
+        flag = {
+            1: cv2.IMREAD_GRAYSCALE,
+            2: cv2.IMREAD_REDUCED_GRAYSCALE_2,
+            4: cv2.IMREAD_REDUCED_GRAYSCALE_4,
+        }[reduced]
     else:
         flag = {1: cv2.IMREAD_COLOR, 2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4}[reduced]
         flag = flag & ~cv2.IMREAD_COLOR | cv2.IMREAD_COLOR_RGB
@@ -419,10 +453,12 @@ class ImageSource:
             raise
         except Exception as error:
             raise PageFailed(f"page {page}: {type(error).__name__}: {error}") from None
-        stored = (width, height) if not frame.turned else (height, width)
-        pixels = fit(pixels, *stored)
-        pixels = np.ascontiguousarray(_TURNS[frame.orientation](pixels))
-        return PageImage(pixels, real, min(frame.dpi_x, frame.dpi_y), frame.size_pt, has_colour(pixels), frame.bilevel)
+        if self._media_type != "image/tiff":  # Pillow turns TIFF pages by itself, and those alone
+            pixels = _TURNS[frame.orientation](pixels)
+        pixels = fit(pixels, width, height)
+        return PageImage(
+            pixels, real, min(frame.dpi_x, frame.dpi_y), frame.size_pt, has_colour(pixels), frame.bilevel
+        )
 
     def _by_pillow(self, page: int) -> np.ndarray:
         with _opened(self._data) as picture:

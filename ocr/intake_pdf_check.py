@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,6 +32,7 @@ _MOST_INFLATION = 1032
 """Deflate cannot do better; a stream shorter than the bound by this factor need not be inflated to be safe."""
 _LZW_INFLATION = 4096
 _TAIL = 2048
+_MENDED = re.compile("damaged|reconstruct|recover|expected endstream|unexpected EOF|parse error")
 _TEXT_FILTERS = ("/ASCII85Decode", "/A85", "/ASCIIHexDecode", "/AHx")
 
 
@@ -42,30 +44,26 @@ def inspect_pdf(data: bytes, facts: dict, limits: Limits) -> SourceInfo:
     """
     # A file that was not written to its end is told from one that is broken inside, as the advice differs.
     broken = DamagedFile if b"%%EOF" in data[-_TAIL:] else TruncatedFile
-    with _strict_qpdf(limits) as over_limit:
-        try:
-            with pikepdf.open(io.BytesIO(data), password="") as pdf:
-                pages = _pages(pdf, limits)
-                recovered = bool(pdf.get_warnings())
-                _check_streams(pdf, limits, recovered)
-                _check_contents(pages, limits)
-                if recovered:
-                    _check_pages_are_whole(pages)
-                units = [_user_unit(page) for page in pages]
-                signed = find_signatures(pdf)
-                encrypted = pdf.is_encrypted
-        except pikepdf.PasswordError:
-            raise EncryptedFile(facts["name"]) from None
-        except InputRejected as error:
-            if over_limit():
-                raise DecompressionBomb(str(error)) from None
-            raise broken(error.detail) if type(error) is DamagedFile else error from None
-        except MemoryError:
-            raise
-        except Exception as error:  # qpdf reports broken files by many types, RecursionError among them
-            raise (DecompressionBomb if over_limit() else broken)(f"{type(error).__name__}: {error}") from None
-        if over_limit():
-            raise DecompressionBomb("an inner stream is over the limit")
+    try:
+        with _strict_qpdf(limits), pikepdf.open(io.BytesIO(data), password="") as pdf:
+            pages = _pages(pdf, limits)
+            _check_streams(pdf, limits)
+            _check_contents(pages, limits)
+            # Objects are read when asked for: only now has qpdf told all it had to mend.
+            if any(_MENDED.search(warning) for warning in pdf.get_warnings()):
+                _check_pages_are_whole(pages)
+                _check_streams_are_whole(pdf, limits)
+            units = [_user_unit(page) for page in pages]
+            signed = find_signatures(pdf)
+            encrypted = pdf.is_encrypted
+    except pikepdf.PasswordError:
+        raise EncryptedFile(facts["name"]) from None
+    except InputRejected as error:
+        raise broken(error.detail) if type(error) is DamagedFile else error from None
+    except MemoryError:
+        raise
+    except Exception as error:  # qpdf reports broken files by many types, RecursionError among them
+        raise broken(f"{type(error).__name__}: {error}") from None
     sizes = _shown_sizes(data, units, broken)
     return SourceInfo(
         **facts, pages=len(sizes), signed=signed, encrypted_empty_password=encrypted, page_sizes_pt=sizes
@@ -73,23 +71,20 @@ def inspect_pdf(data: bytes, facts: dict, limits: Limits) -> SourceInfo:
 
 
 @contextmanager
-def _strict_qpdf(limits: Limits) -> Iterator:
-    """Bounds what qpdf inflates by itself (object and index streams) while a file is looked at.
-
-    The limits are process-wide, so they are put back: what runs later in this process may need more.
+def _strict_qpdf(limits: Limits) -> Iterator[None]:
+    """Bounds what qpdf inflates by itself (object and index streams) while a file is looked at; past them the file is
+    broken to it. The limits are process-wide, so they are put back: what runs later in this process may need more.
     """
     bound = min(_STREAM_BYTES, limits.decompressed_bytes)
-    before = qpdf_settings.qpdf_limit_errors()
     previous = qpdf_settings.set_qpdf_limits(
         flate_max_memory=bound,
         png_max_memory=bound,
         tiff_max_memory=bound,
         run_length_max_memory=bound,
-        doc_max_warnings=1000,
-        parser_max_container_size=20_000_000,
+        doc_max_warnings=4 * limits.pages + 1000,
     )
     try:
-        yield lambda: qpdf_settings.qpdf_limit_errors() > before
+        yield
     finally:
         qpdf_settings.set_qpdf_limits(**previous)
 
@@ -128,7 +123,7 @@ def _pages(pdf: pikepdf.Pdf, limits: Limits) -> list[pikepdf.Dictionary]:
 
 
 def _kids(node: pikepdf.Dictionary) -> Iterator[pikepdf.Object]:
-    """Children one by one: a list of millions must not become as many Python objects. A missing one is given as None."""
+    """Children one by one: a list of millions must not become as many Python objects. A missing one is False."""
     kids = node.get("/Kids")
     if not isinstance(kids, pikepdf.Array):
         raise DamagedFile("the page tree is broken")
@@ -167,23 +162,56 @@ def _shown_sizes(data: bytes, units: list[float], broken: type[InputRejected]) -
 
 
 # --- streams ---------------------------------------------------------------------------------------------------------
-def _check_streams(pdf: pikepdf.Pdf, limits: Limits, recovered: bool) -> None:
-    """Every stream of the file, used or not: what is not drawn today may be asked for by another program."""
+def _check_streams(pdf: pikepdf.Pdf, limits: Limits) -> None:
+    """Bounds of every stream of the file, used or not: what is not drawn today another program may ask for."""
+    for thing in pdf.objects:
+        if not isinstance(thing, pikepdf.Stream):
+            continue
+        filters, most = _filters(thing), _most_bytes(thing, limits)
+        if not filters:
+            continue
+        raw = memoryview(thing.get_raw_stream_buffer())
+        if _worst_bytes(len(raw), filters) > most:
+            _inflate(raw, filters, most)
+        if filters == ["/DCTDecode"]:
+            size = jpeg_size(bytes(raw))
+            if size:  # the picture's own header may tell of more pixels than the PDF does
+                bounded(*size, limits)
+
+
+def _check_streams_are_whole(pdf: pikepdf.Pdf, limits: Limits) -> None:
+    """After mending: raises DamagedFile when a stream ends before its data does."""
     for thing in pdf.objects:
         if not isinstance(thing, pikepdf.Stream):
             continue
         filters = _filters(thing)
-        picture = thing.get("/Subtype") == pikepdf.Name.Image
-        declared = _declared_bytes(thing, limits) if picture else 0
-        if not filters and not (picture and recovered):
-            continue
-        raw = memoryview(thing.get_raw_stream_buffer())
-        most = 2 * declared + 1_000_000 if picture else _STREAM_BYTES
-        whole = _check_inflation(raw, filters, min(most, limits.decompressed_bytes), recovered)
-        if filters[-1:] == ["/DCTDecode"] and len(filters) == 1:
-            whole = _check_jpeg(bytes(raw), limits)
-        if recovered and not (whole and len(raw)):
+        raw = bytes(thing.get_raw_stream_buffer())
+        whole = bool(raw) or not filters
+        if filters == ["/DCTDecode"]:
+            whole = jpeg_is_whole(raw)
+        elif raw and filters:
+            whole = _inflate(raw, filters, _most_bytes(thing, limits))
+        if not whole:
             raise DamagedFile(f"stream {thing.objgen[0]} is cut")
+
+
+def _most_bytes(stream: pikepdf.Stream, limits: Limits) -> int:
+    """Most that a stream may expand to: twice what a picture's size asks for, a fixed bound for all else."""
+    most = _STREAM_BYTES
+    if stream.get("/Subtype") == pikepdf.Name.Image:
+        width, height, bits = (_number(stream, key) for key in ("/Width", "/Height", "/BitsPerComponent"))
+        if width and height:
+            bounded(width, height, limits)
+        most = 2 * width * height * max(1, bits * 4 // 8) + 1_000_000
+    return min(most, limits.decompressed_bytes)
+
+
+def _worst_bytes(size: int, filters: list[str]) -> int:
+    for name in filters:
+        size *= {"/FlateDecode": _MOST_INFLATION, "/LZWDecode": _LZW_INFLATION, "/RunLengthDecode": 64}.get(
+            name, 1
+        )
+    return size
 
 
 def _filters(stream: pikepdf.Stream) -> list[str]:
@@ -196,14 +224,6 @@ def _filters(stream: pikepdf.Stream) -> list[str]:
     return [short.get(name, name) for name in found]
 
 
-def _declared_bytes(picture: pikepdf.Stream, limits: Limits) -> int:
-    """Bytes of the decoded picture as its dictionary tells; at least one byte a pixel is allowed for."""
-    width, height = _number(picture, "/Width"), _number(picture, "/Height")
-    if width and height:
-        bounded(width, height, limits)
-    return width * height * max(1, _number(picture, "/BitsPerComponent") * 4 // 8)
-
-
 def _number(picture: pikepdf.Stream, key: str) -> int:
     try:
         return max(0, int(picture.get(key, 0)))
@@ -211,25 +231,9 @@ def _number(picture: pikepdf.Stream, key: str) -> int:
         return 0
 
 
-def _check_jpeg(raw: bytes, limits: Limits) -> bool:
-    """True when the JPEG is whole. Its own header may tell of more pixels than the PDF does."""
-    size = jpeg_size(raw)
-    if size:
-        bounded(*size, limits)
-    return size is not None and jpeg_is_whole(raw)
-
-
-def _check_inflation(raw: bytes | memoryview, filters: list[str], most: int, recovered: bool) -> bool:
-    """Raises DecompressionBomb when the stream decodes to more than `most` bytes. False when it ends too early.
-
-    Deflate is followed through all its stages, in pieces that go nowhere; other filters, which hardly shrink, by the
-    most they can do.
-    """
-    worst = len(raw)
-    for name in filters:
-        worst *= {"/FlateDecode": _MOST_INFLATION, "/LZWDecode": _LZW_INFLATION, "/RunLengthDecode": 64}.get(name, 1)
-    if worst <= most and not recovered:
-        return True
+def _inflate(raw: bytes | memoryview, filters: list[str], most: int) -> bool:
+    """Follows a stream through its filters, in pieces that go nowhere. Raises DecompressionBomb past `most` bytes.
+    False when it ends too early. Picture codecs are left alone: their width and height bound them."""
     stages = []
     for name in filters:
         if name in _TEXT_FILTERS and not stages:
@@ -239,7 +243,7 @@ def _check_inflation(raw: bytes | memoryview, filters: list[str], most: int, rec
         elif name in _STAGES or name in _TEXT_FILTERS:
             raise DecompressionBomb(f"filters {' '.join(filters)}")
         else:
-            break  # picture codecs: bounded by width and height
+            break
     if not stages:
         return True
     total = 0
@@ -301,7 +305,9 @@ class _RunLengthDecode:
                 step = 2 if length > 128 else length + 2
                 if at + step > len(held):
                     break
-                out.append(held[at + 1 : at + 2] * (257 - length) if length > 128 else held[at + 1 : at + step])
+                out.append(
+                    held[at + 1 : at + 2] * (257 - length) if length > 128 else held[at + 1 : at + step]
+                )
                 at += step
             yield b"".join(out)
             if self.ended:
@@ -387,7 +393,13 @@ def _check_pages_are_whole(pages: list[pikepdf.Dictionary]) -> None:
     """After recovery: content and pictures that a page names must exist (raises DamagedFile)."""
     for number, page in enumerate(pages, 1):
         contents = page.get("/Contents")
-        parts = list(contents) if isinstance(contents, pikepdf.Array) else [contents] if "/Contents" in page else []
+        parts = (
+            list(contents)
+            if isinstance(contents, pikepdf.Array)
+            else [contents]
+            if "/Contents" in page
+            else []
+        )
         resources = pikepdf.Page(page).resources if "/Resources" in page else page.get("/Resources")
         pictures = resources.get("/XObject") if isinstance(resources, pikepdf.Dictionary) else None
         if isinstance(pictures, pikepdf.Dictionary):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import unicodedata
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ _UNSANE_SHARE = 0.02
 _FOREIGN_SHARE = 0.1
 _UNCOVERED_INK = 0.35
 _LOOK_DPI = 72
+_COLUMN_GAP = 1.6
 _VIETNAMESE = set("ÀÁÂÃÈÉÊÌÍÒÓÔÕÙÚÝàáâãèéêìíòóôõùúý")
 _LATIN_1_SIGNS = set("\u00a0§©«»°±²³´·×÷¼½¾–\u00ad")
 
@@ -30,15 +32,19 @@ class _Character:
     top: float
     right: float
     bottom: float
+    upright: bool = True
+    """Written from left to right in the shown frame."""
 
     @property
     def middle(self) -> float:
         return (self.top + self.bottom) / 2
 
 
-def born_words(data: bytes, index: int, size_pt: tuple[float, float], pictures: list[Box]) -> list[Word] | None:
-    """Words of page `index` (0-based), boxes in points of the shown frame, in reading order; None when the text cannot be
-    trusted to be the page. `pictures` are boxes in PDF space whose ink needs no words.
+def born_words(
+    data: bytes, index: int, size_pt: tuple[float, float], pictures: list[Box]
+) -> list[Word] | None:
+    """Words of page `index` (0-based), boxes in points of the shown frame, in reading order; None when the text cannot
+    be trusted to be the page. `pictures` are boxes in PDF space whose ink needs no words.
 
     A number or a date is often filled in by a signature's appearance, so annotations are merged into the page first:
     on a copy that is opened for this alone, as merging changes it. Raises pypdfium2.PdfiumError.
@@ -52,8 +58,14 @@ def born_words(data: bytes, index: int, size_pt: tuple[float, float], pictures: 
         unit = size_pt[0] / page.get_width()
         characters, unsane = _characters(page, unit)
         letters = [c.text for c in characters if c.text.isalnum()]
-        if len(letters) < _FEWEST_LETTERS or unsane > _UNSANE_SHARE * len(characters) or _is_legacy_font(letters):
+        if (
+            len(letters) < _FEWEST_LETTERS
+            or unsane > _UNSANE_SHARE * len(characters)
+            or _is_legacy_font(letters)
+        ):
             return None
+        if 2 * sum(c.upright for c in characters if c.text != " ") < len(letters):
+            return None  # a page that lies on its side: reading finds that out and turns it
         if not _covers_ink(page, characters, unit, pictures):
             return None
         return _words(characters)
@@ -66,7 +78,7 @@ def _characters(page: pdfium.PdfPage, unit: float) -> tuple[list[_Character], in
     textpage = page.get_textpage()
     found: list[_Character] = []
     unsane = 0
-    to_shown = _to_shown(page, unit)
+    to_shown, turn = _to_shown(page, unit), page.get_rotation()
     left, right, bottom, top = (ctypes.c_double() for _ in range(4))
     try:
         for i in range(min(textpage.count_chars(), _MOST_CHARACTERS)):
@@ -81,7 +93,11 @@ def _characters(page: pdfium.PdfPage, unit: float) -> tuple[list[_Character], in
                 continue
             text = chr(code) if 0 < code < 0x110000 and not 0xD800 <= code < 0xE000 else "\ufffd"
             unsane += unicodedata.category(text) in ("Cc", "Cn", "Co", "Cs") or text == "\ufffd"
-            found.append(_Character(text, *to_shown(left.value, bottom.value, right.value, top.value)))
+            turned = math.degrees(pdfium_c.FPDFText_GetCharAngle(textpage.raw, i)) + turn
+            upright = abs((turned + 180) % 360 - 180) < 20
+            found.append(
+                _Character(text, *to_shown(left.value, bottom.value, right.value, top.value), upright)
+            )
     finally:
         textpage.close()
     return found, unsane
@@ -109,7 +125,7 @@ def _to_shown(page: pdfium.PdfPage, unit: float):
 
 
 def _is_legacy_font(letters: list[str]) -> bool:
-    """True for text of TCVN3, VNI and the like: Vietnamese glyphs over Western codes, so that reading it gives rubbish."""
+    """True for text of TCVN3, VNI and the like: Vietnamese glyphs over Western codes, read as rubbish."""
     marked = [letter for letter in letters if ord(letter) >= 0x80]
     western = [c for c in marked if ord(c) < 0x100 and c not in _VIETNAMESE]
     return len(western) > _FOREIGN_SHARE * max(len(marked), 1) and len(western) > 0.01 * len(letters)
@@ -130,13 +146,17 @@ def _covers_ink(page: pdfium.PdfPage, characters: list[_Character], unit: float,
         bitmap.close()
     to_shown = _to_shown(page, 1.0)
     boxes = [to_shown(*box) for box in pictures]
-    boxes += [(c.left / unit, c.top / unit, c.right / unit, c.bottom / unit) for c in characters if c.text != " "]
+    boxes += [
+        (c.left / unit, c.top / unit, c.right / unit, c.bottom / unit) for c in characters if c.text != " "
+    ]
     everything = int(np.count_nonzero(ink))
     for shape in ((1, 40), (40, 1)):
         ink[cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones(shape, np.uint8)) > 0] = 0
     for left, top, right, bottom in boxes:
         # A pixel of room: glyph boxes end before the accents of some fonts do.
-        ink[max(0, int(top) - 2) : max(0, int(bottom) + 3), max(0, int(left) - 2) : max(0, int(right) + 3)] = 0
+        ink[
+            max(0, int(top) - 2) : max(0, int(bottom) + 3), max(0, int(left) - 2) : max(0, int(right) + 3)
+        ] = 0
     return np.count_nonzero(ink) <= _UNCOVERED_INK * max(everything, 1)
 
 
@@ -160,7 +180,12 @@ def _words(characters: list[_Character]) -> list[Word]:
     pieces: list[tuple[str, Box]] = []
     for word in filter(None, words):
         text = unicodedata.normalize("NFC", "".join(c.text for c in word)).replace("\u00ad", "-")
-        box = (min(c.left for c in word), min(c.top for c in word), max(c.right for c in word), max(c.bottom for c in word))
+        box = (
+            min(c.left for c in word),
+            min(c.top for c in word),
+            max(c.right for c in word),
+            max(c.bottom for c in word),
+        )
         if text.strip() and box[2] > box[0] and box[3] > box[1]:
             pieces.append((text, box))
     return [
@@ -172,6 +197,8 @@ def _words(characters: list[_Character]) -> list[Word]:
 
 def _joins(last: _Character, character: _Character) -> bool:
     """True when the second character goes on where the first ended, on the same row."""
+    if not (last.upright and character.upright):
+        return last.upright == character.upright
     height = max(last.bottom - last.top, character.bottom - character.top, 1.0)
     gap = character.left - last.right
     return -0.6 * height < gap < 0.35 * height and abs(character.middle - last.middle) < 0.8 * height
@@ -194,9 +221,10 @@ def _lines(pieces: list[tuple[str, Box]]) -> list[list[tuple[str, Box]]]:
     for row in rows:
         row.sort(key=lambda p: p[1][0])
         line: list[tuple[str, Box]] = []
+        # The tallest word stands for the size of the type: a dash has hardly any height of its own.
+        height = max(box[3] - box[1] for _, box in row)
         for piece in row:
-            height = max(piece[1][3] - piece[1][1], 1.0)
-            if line and piece[1][0] - line[-1][1][2] > 2.5 * height:
+            if line and piece[1][0] - line[-1][1][2] > _COLUMN_GAP * height:
                 lines.append(line)
                 line = []
             line.append(piece)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 
 import pikepdf
 
@@ -106,12 +106,14 @@ def _iso_time(value: str) -> str | None:
     found = _PDF_TIME.match(value)
     if not found:
         return None
-    year, month, day, hour, minute, second = (int(part or least) for part, least in zip(found.groups()[:6], (1, 1, 1, 0, 0, 0)))
+    year, month, day, hour, minute, second = (
+        int(part or least) for part, least in zip(found.groups()[:6], (1, 1, 1, 0, 0, 0), strict=True)
+    )
     zulu, sign, zone_hours, zone_minutes = found.groups()[6:]
     try:
         zone = None
         if zulu:
-            zone = timezone.utc
+            zone = UTC
         elif sign:
             offset = timedelta(hours=int(zone_hours), minutes=int(zone_minutes or 0))
             zone = timezone(-offset if sign == "-" else offset)
@@ -175,7 +177,7 @@ def _read_cms(data: bytes) -> tuple[str, str]:
     """Digest algorithm and common name of the first signer; what cannot be read is empty."""
     try:
         return _first_signer(data)
-    except (_NotDer, IndexError):
+    except (ValueError, IndexError):
         return "", ""
 
 
@@ -197,9 +199,15 @@ def _first_signer(data: bytes) -> tuple[str, str]:
     return _DIGESTS.get(digest, digest), signer
 
 
-def _signer_name(data: bytes, certificates: list[tuple[int, int, int, int]], identifier: tuple[int, int, int, int]) -> str:
+def _signer_name(
+    data: bytes, certificates: list[tuple[int, int, int, int]], identifier: tuple[int, int, int, int]
+) -> str:
     """Common name of the certificate that the signer points at by issuer and serial; of the only one otherwise."""
-    wanted = [data[start:stop] for _, start, stop, _ in _children(data, *identifier[1:3])] if identifier[0] == 0x30 else []
+    wanted = (
+        [data[start:stop] for _, start, stop, _ in _children(data, *identifier[1:3])]
+        if identifier[0] == 0x30
+        else []
+    )
     names = []
     for certificate in certificates:
         body = _children(data, *certificate[1:3])[0]

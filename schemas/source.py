@@ -15,7 +15,7 @@ class SignatureNote(BaseModel):
     subfilter: str = ""
     """Format as the file names it, without the slash: ETSI.CAdES.detached, adbe.pkcs7.detached, ETSI.RFC3161 …"""
     digest: str = ""
-    """Digest of the signer's data: sha1, sha256 …; the bare OID when unknown; empty when the signature cannot be parsed."""
+    """Digest of the signer's data: sha1, sha256 …; the bare OID when unknown; empty when it cannot be parsed."""
     signer: str = ""
     """Common name of the signer's certificate, NFC; /Name when the signature carries no certificate."""
     claimed_time: str | None = None
