@@ -10,7 +10,7 @@ from ocr.calibration import Model, load_model
 from ocr.classify import Kind, classify
 from ocr.fields.evidence import Found
 from ocr.fields.form_fields import read_form_fields
-from ocr.fields.heading import read_heading
+from ocr.fields.heading import find_phrase, read_heading
 from ocr.fields.rows import Sheet, bounds
 from ocr.fields.signer import read_signer
 from ocr.fields.tables import read_tables
@@ -66,7 +66,7 @@ def _find_fields(sheets: list[Sheet], kind: Kind, form: Form | None, forms: Form
     last = next(s for s in reversed(sheets) if s.rows)
     heading = read_heading(first, last, kind, forms)
     found = dict(heading.fields)
-    found.update(read_signer(sheets, form))
+    found.update(read_signer(_main_part(sheets), form))
     if form is None:
         return found
     for name, item in read_form_fields(sheets, kind, form).items():
@@ -75,6 +75,15 @@ def _find_fields(sheets: list[Sheet], kind: Kind, form: Form | None, forms: Form
         found[name] = item
     _from_registration(form, found)
     return found
+
+
+def _main_part(sheets: list[Sheet]) -> list[Sheet]:
+    """Pages before an enclosed paper with a heading of its own (a draft sent along has its own signer)."""
+    for number, sheet in enumerate(sheets):
+        begun = any(s.rows for s in sheets[:number])
+        if begun and find_phrase(sheet.rows, "conghoaxahoichunghiavietnam", 0.75, 0.3 * sheet.reading.height):
+            return sheets[:number]
+    return sheets
 
 
 def _from_registration(form: Form, found: dict[str, Found]) -> None:

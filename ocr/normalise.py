@@ -34,7 +34,7 @@ SURNAMES = frozenset(
     "cao phung luu thai vuong ta chu kieu lo nong la tong quach chau giang mac thach son trieu than kim lu ma vi bach ha "
     "nghiem phuong tang trang tieu ton thieu dam khuc khuong ong ninh cu dong lai hua vang giap ly sung thao hang cu a "
     "hau lieu moc lang au on quan tham uong viem nhu ngan ksor rcham siu rmah nie mlo kpa y h hlong adrong ayun kbuor "
-    "dieu chau cham danh son neang thi sa ban phu hu can ung ngac mua tho quang lung sam chung khong khau bo dinh bon".split()
+    "dieu chau cham danh son neang sa ban phu hu can ung ngac mua tho quang lung sam chung khong khau bo dinh bon".split()
 )
 
 _NUMBER_WORDS = {
@@ -333,9 +333,28 @@ def parse_phone(text: str) -> str | None:
     return match.group() if match else None
 
 
+_SAFE_PHRASES = ("Ủy ban nhân dân", "Hội đồng nhân dân", "Ủy ban Mặt trận Tổ quốc")
+
+
+def repair_phrases(text: str) -> tuple[str, float]:
+    """Names every office uses (`Uy ban nhân đân`) put right in open text, with certainty below 1 when something changed."""
+    words, certainty = text.split(), 1.0
+    for phrase in _SAFE_PHRASES:
+        parts = phrase.split()
+        for at in range(len(words) - len(parts) + 1):
+            window = " ".join(words[at : at + len(parts)])
+            if window.lower() == phrase.lower() or window.isupper() or new_tones(window) == new_tones(phrase):
+                continue
+            if similarity(key(window), key(phrase)) >= 0.9:
+                tail = re.search(r"\W*$", window).group()
+                fixed = (phrase if window[:1].isupper() else phrase[0].lower() + phrase[1:]) + tail
+                words[at : at + len(parts)], certainty = fixed.split(), 0.9
+    return " ".join(words), certainty
+
+
 # --- number and symbol of a document ---------------------------------------------------------------------------------
 _SYMBOL_REPAIRS = (
-    (re.compile(r"^[QO0](?:[DĐÐ]|Ð)(?=[-/.]|$)"), "QĐ"),
+    (re.compile(r"^[QO0][DĐ]{1,2}(?=[-/.]|$)"), "QĐ"),
     (re.compile(r"^N[DÐ](?=[-/.]|$)"), "NĐ"),
     (re.compile(r"^(?:TTR|TTr|TTt|TTI|TTx)(?=[-/.]|$)"), "TTr"),
     (re.compile(r"-?(?:UBN[DÐ]|UBNĐ|UBNO|U8ND|ƯBND|ỤBND|ÚBND|UBMD)"), "-UBND"),

@@ -33,9 +33,15 @@ class Found:
 
 
 def is_handwritten(tokens: list[Token]) -> bool:
-    """True when any word carrying letters or digits is judged written by hand."""
-    judged = [t.handwritten for t in tokens if t.handwritten is not None and t.key]
-    return bool(judged) and max(judged) >= 0.5
+    """True when a number, or a good part of the words, is judged written by hand. Single marks are not asked: a dash or
+    an `l` looks like a stroke of the pen."""
+    judged = [t for t in tokens if t.handwritten is not None and t.key]
+    numbers = [t for t in judged if any(c.isdigit() for c in t.text)]
+    if any(t.handwritten >= 0.5 for t in numbers):
+        return True
+    letters = sum(len(t.key) for t in judged if len(t.key) > 1)
+    by_hand = sum(len(t.key) for t in judged if len(t.key) > 1 and t.handwritten >= 0.5)
+    return letters > 0 and by_hand >= 0.34 * letters
 
 
 _JUNK = re.compile(r"^[^\w(\"“]+|[^\w).\"”]+$")

@@ -13,7 +13,7 @@ from ocr.classify import Kind
 from ocr.fields.evidence import Found, clean_edges, is_handwritten, strip_marks
 from ocr.fields.rows import Row, Sheet, Token, capital_share
 from ocr.forms import LETTER_KIND, Forms
-from ocr.normalise import fold, iso, key, normal_number, normal_symbol, one_dash, parse_date, tidy, tidy_sentence
+from ocr.normalise import fold, iso, key, normal_number, normal_symbol, one_dash, parse_date, repair_phrases, tidy, tidy_sentence
 from schemas.page import GapReading
 
 _MOTTO = "conghoaxahoichunghiavietnam"
@@ -272,7 +272,8 @@ def _number_found(tail: list[Token], row: Row, gap: GapReading | None) -> Found:
             return Found(value, printed, tokens or row.tokens, "number", valid=True, handwritten=gap.handwritten >= 0.5,
                          source="digits", gap_confidence=gap.confidence)  # fmt: skip
         value = normal_number("/".join([digits or head, *years, symbol]))
-        return Found(value or None, printed, tokens, "number", valid=plausible and len(symbol) > 1, handwritten=written,
+        lettered = len(symbol) > 1 and not re.search(r"\d", symbol) or bool(re.fullmatch(r"(?:19|20)\d\d", symbol))
+        return Found(value or None, printed, tokens, "number", valid=plausible and lettered, handwritten=written,
                      certainty=1.0 if digits == head else 0.6)  # fmt: skip
     value = tidy(text)
     plausible = bool(re.fullmatch(r"\d{1,6}(?:/\d{4})?|\d{2}[A-Z]\d{6,8}|\d{8,13}(?:-\d{3})?", value))
@@ -440,7 +441,7 @@ def _read_subject(heading: Heading, sheet: Sheet, kind: Kind) -> None:
     capitals_first = False
     for row in rows[title.last + 1 : title.last + 10]:
         text = fold(row.text)
-        opening = next((c for c in row.text if c.isalnum()), "")
+        opening = next((c for t in row.tokens if t.confidence > 0.5 for c in t.text if c.isalnum()), "")
         if (_BODY.match(text) and not opening.islower()) or row.top - previous.bottom > (2.0 if taken else 3.2) * sheet.line_height:
             break
         if not any(len(t.key) > 1 for t in row.tokens):
@@ -458,6 +459,8 @@ def _read_subject(heading: Heading, sheet: Sheet, kind: Kind) -> None:
         middle = (main.box[0] + main.box[2]) / 2
         if abs(middle - centre) > 0.07 * sheet.reading.width:
             break
+        if taken and opening.isupper() and _fills(main, sheet) and not _fills(taken[-1], sheet):
+            break
         if not taken:
             capitals_first = capitals
         taken.append(main)
@@ -468,7 +471,16 @@ def _read_subject(heading: Heading, sheet: Sheet, kind: Kind) -> None:
     text = tidy_sentence(" ".join(t.text for t in tokens))
     text = re.sub(r"^[^\w\"“(]+", "", text)
     starts = bool(re.match(r"(?:ve viec|ve|v/v)\b", fold(text)))
-    heading.fields["trich_yeu"] = Found(text, text, tokens, "subject", label=1.0 if starts else 0.7, valid=len(text) > 6)
+    value, certainty = repair_phrases(text)
+    heading.fields["trich_yeu"] = Found(
+        value, text, tokens, "subject", label=1.0 if starts else 0.7, valid=len(text) > 6, certainty=certainty
+    )
+
+
+def _fills(row: Row, sheet: Sheet) -> bool:
+    """True for a row as wide as the body text."""
+    box, height = row.box, sheet.line_height
+    return box[0] < sheet.left_edge + 4.5 * height and box[2] > sheet.right_edge - 1.2 * height
 
 
 def _centred(row: Row, centre: float, sheet: Sheet, first: bool) -> Row:
@@ -510,7 +522,7 @@ def _read_letter_subject(heading: Heading, sheet: Sheet, number_row: int | None)
     previous = rows[index]
     for offset, row in enumerate(rows[index : index + 9]):
         tokens = row.tokens[at:] if offset == 0 else row.tokens
-        column = _column_run(tokens, right, sheet.line_height)
+        column = _column_run(tokens, right, sheet.line_height, heading.fields.get("so_ky_hieu"))
         if not column:
             continue
         text = fold(" ".join(t.text for t in column))
@@ -527,7 +539,8 @@ def _read_letter_subject(heading: Heading, sheet: Sheet, number_row: int | None)
     text = tidy_sentence(" ".join(t.text for t in tokens))
     text = re.sub(r"^\W*[vV]\s?/\s?[vV]\W*", "V/v ", text)
     if len(text) > 6:
-        heading.fields["trich_yeu"] = Found(strip_marks(text), text, tokens, "subject")
+        value, certainty = repair_phrases(strip_marks(text))
+        heading.fields["trich_yeu"] = Found(value, text, tokens, "subject", certainty=certainty)
 
 
 def _vv(row: Row) -> int | None:
@@ -538,11 +551,18 @@ def _vv(row: Row) -> int | None:
     return None
 
 
-def _column_run(tokens: list[Token], right: float, height: float) -> list[Token]:
-    """Words of the left column: up to a gap that leads across the column boundary."""
+def _column_run(tokens: list[Token], right: float, height: float, number: Found | None) -> list[Token]:
+    """Words of the left column: up to a gap that leads across the column boundary, or out of the symmetry that the
+    subject has with the number line above it."""
     run: list[Token] = []
+    mirror = right
+    if number is not None and number.tokens and tokens:
+        line = (number.tokens[0].box[0] - 2.2 * height + number.tokens[-1].box[2]) / 2
+        mirror = max(2 * line - tokens[0].box[0], number.tokens[-1].box[2])
     for token in tokens:
-        if run and token.box[0] - run[-1].box[2] > 1.6 * height and token.box[2] > 0.8 * right:
+        if run and token.box[0] - run[-1].box[2] > 1.1 * height and token.box[2] > 0.8 * right:
+            break
+        if run and token.box[0] - run[-1].box[2] > 0.75 * height and token.box[0] > mirror - height:
             break
         if token.box[0] > right + 0.5 * height:
             break

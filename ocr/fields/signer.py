@@ -15,8 +15,10 @@ from rapidfuzz.distance import Levenshtein
 from ocr import agencies
 from ocr.fields.evidence import Found, clean_edges, is_handwritten
 from ocr.fields.rows import Row, Sheet, Token, capital_share
+from ocr.fields.syllables import is_syllable
 from ocr.forms import Form
-from ocr.normalise import SURNAMES, fold, key, looks_like_name, nfc, similarity, tidy, title_name
+from ocr.normalise import COMMON_SURNAMES, SURNAMES, fold, key, looks_like_name, nfc, repair_surname, similarity, tidy, title_name
+from schemas.page import Box, PageReading
 
 POSITIONS = (
     "CHỦ TỊCH", "PHÓ CHỦ TỊCH", "GIÁM ĐỐC", "PHÓ GIÁM ĐỐC", "TRƯỞNG PHÒNG", "PHÓ TRƯỞNG PHÒNG", "CHÁNH VĂN PHÒNG",
@@ -59,6 +61,11 @@ def read_signer(sheets: list[Sheet], form: Form | None) -> dict[str, Found]:
         found = _signer_on(sheet, rows, named)
         if found:
             return found
+    for sheet in reversed(sheets):
+        rows = _before_copy_block(sheet)
+        name = _name_alone(sheet, [s for row in rows for s in _right_parts(row, 0.42 * sheet.reading.width)])
+        if name:
+            return {"nguoi_ky": name}
     return {}
 
 
@@ -78,8 +85,6 @@ def _signer_on(sheet: Sheet, rows: list[Row], named: list[str]) -> dict[str, Fou
     if start is None:
         return {}
     block = _read_block(sheet, pieces, start)
-    if block is None:
-        return {}
     found: dict[str, Found] = {}
     if block.authority:
         text = " ".join(label for label, _ in block.authority)
@@ -162,11 +167,11 @@ def _trim(text: str) -> str:
     return re.sub(r"^[^A-ZĐÀ-Ỹ]+|[^A-ZĐÀ-Ỹ]+$", "", nfc(text))
 
 
-def _read_block(sheet: Sheet, pieces: list[Row], start: int) -> _Block | None:
+def _read_block(sheet: Sheet, pieces: list[Row], start: int) -> _Block:
     authority: list[tuple[str, list[Token]]] = []
     position, position_tokens, position_score = None, [], 0.0
     end, column = pieces[start].bottom, (pieces[start].box[0], pieces[start].box[2])
-    deputised = False
+    deputised = inferred = False
     for piece in pieces[start : start + 9]:
         text = _trim(piece.text)
         if piece.top - end > 3.2 * sheet.line_height:
@@ -184,6 +189,8 @@ def _read_block(sheet: Sheet, pieces: list[Row], start: int) -> _Block | None:
         elif place and capital_share(text) > 0.6:
             position, position_score = place
             position_tokens = piece.tokens
+            if deputised and f"KT. {position}" == authority[-1][0]:
+                position, inferred = _deputy_title(position), True  # the first word lies under the seal
         elif deputised and position is None and (guess := _deputy(authority[-1][0], text)):
             position, position_score, position_tokens = guess[0], guess[1], piece.tokens
         elif position is not None and looks_like_name(text):
@@ -194,7 +201,6 @@ def _read_block(sheet: Sheet, pieces: list[Row], start: int) -> _Block | None:
             continue
         end = piece.bottom
         column = (min(column[0], piece.box[0]), max(column[1], piece.box[2]))
-    inferred = False
     if position is None and authority:
         last = authority[-1][0]
         if last.startswith("KT. "):
@@ -228,6 +234,40 @@ def _deputy(authority: str, text: str) -> tuple[str, float] | None:
     return (title, score) if score >= 0.5 else None
 
 
+def _name_alone(sheet: Sheet, pieces: list[Row]) -> Found | None:
+    """A name standing alone in the right half below the text, where authority and position could not be read."""
+    for piece in reversed(pieces):
+        box = piece.box
+        if box[0] < 0.45 * sheet.reading.width or not 0.1 * sheet.reading.height < box[1]:
+            continue
+        if piece.text.lstrip().startswith("-") or capital_share(piece.text) > 0.9 or not 2 <= len(clean_edges(piece.tokens)) <= 6:
+            continue
+        for tokens in _name_runs(piece):
+            name, repaired = _plausible(tokens)
+            if name and looks_like_name(name) and capital_share(name) < 0.7:
+                text = " ".join(t.text for t in tokens)
+                return Found(name, text, tokens, "name", label=0.4, certainty=0.4 if repaired else 0.7)
+    return None
+
+
+def unread_zone(reading: PageReading, form: Form | None = None) -> Box | None:
+    """Where on a page a signer begins but no name was read (the seal covers it): worth reading again by itself. Box in
+    the read frame; None when there is no signer or the name was found."""
+    sheet = Sheet.of(reading)
+    named = [key(line) for line in form.named_signer_line] if form else [key("NGƯỜI KÝ")]
+    rows = _before_copy_block(sheet)
+    pieces = [s for row in rows for s in _right_parts(row, 0.42 * reading.width)]
+    start = _find_start(sheet, pieces, named)
+    if start is None:
+        return None
+    block = _read_block(sheet, pieces, start)
+    name = _read_name(sheet, pieces, block)
+    if name is not None and name.valid and name.certainty == 1.0 and block.position and not block.inferred:
+        return None
+    top = pieces[start].top - 0.5 * sheet.line_height
+    return (0.42 * reading.width, top, float(reading.width), min(float(reading.height), top + 17 * sheet.line_height))
+
+
 def _read_name(sheet: Sheet, pieces: list[Row], block: _Block) -> Found | None:
     """The best name-like line below the position, in its column."""
     best: tuple[float, str, list[Token], bool] | None = None
@@ -239,8 +279,7 @@ def _read_name(sheet: Sheet, pieces: list[Row], block: _Block) -> Found | None:
         if _NOT_NAMES.search(fold(piece.text)):
             continue
         for tokens in _name_runs(piece):
-            text = " ".join(t.text for t in tokens)
-            name, repaired = _plausible(text)
+            name, repaired = _plausible(tokens)
             if name is None:
                 continue
             box = (tokens[0].box[0] + tokens[-1].box[2]) / 2
@@ -265,7 +304,8 @@ _HONOURS = re.compile(r"^(?:TS|ThS|PGS|GS|BS|KS|CN|LS|Ths|Ts|TSKH|CVC|CVCC|Thạ
 
 
 def _name_runs(piece: Row) -> list[list[Token]]:
-    """Runs of tokens that could be syllables of a name: letters, starting with a capital."""
+    """Runs of tokens that could be syllables of a name: letters, starting with a capital. A damaged first syllable (low
+    confidence, the seal lies on it) may look like anything."""
     runs: list[list[Token]] = [[]]
     for token in clean_edges(piece.tokens):
         letters = sum(c.isalpha() for c in token.text)
@@ -274,43 +314,49 @@ def _name_runs(piece: Row) -> list[list[Token]]:
         if _HONOURS.match(token.text.strip()):
             runs.append([])
             continue
-        bare = re.sub(r"^[^\w]+|[^\w]+$", "", token.text)
-        capital = next((c for c in bare if c.isalpha()), "a").isupper()
-        if not capital and not runs[-1]:
-            continue
-        if not capital or letters > 8:
+        bare = re.sub(r"^[\W\d_]+|[\W_]+$", "", token.text)
+        capital = bare[:1].isupper()
+        if letters > 8 or (not capital and not (not runs[-1] and token.confidence < 0.95 and letters > 1)):
             runs.append([])
             continue
         runs[-1].append(token)
     return [run for run in runs if 1 < len(run) <= 7]
 
 
-def _plausible(text: str) -> tuple[str | None, bool]:
-    """A name made of the text, and whether its first syllable had to be repaired from damaged letters."""
-    words = [re.sub(r"^[^\w]+|[^\w'’]+$", "", w) for w in tidy(text).split()]
-    words = [re.sub(r"[\d_⁄/\\|]+", "", w) for w in words if w]
-    words = [w for w in words if w and any(c.isalpha() for c in w)]
-    if not 2 <= len(words) <= 6 or capital_share(" ".join(words)) > 0.95 and len(words) < 2:
+def _plausible(tokens: list[Token]) -> tuple[str | None, bool]:
+    """A name made of the words, and whether its first syllable had to be repaired from damaged letters."""
+    kept = [(re.sub(r"[\d_⁄/\\|\W]+", "", t.text.replace("'", "ʼ")).replace("ʼ", "'"), t) for t in tokens]
+    kept = [(word, t) for word, t in kept if any(c.isalpha() for c in word)]
+    while len(kept) > 2 and kept[0][1].confidence < 0.3 and key(kept[1][0]) in SURNAMES and is_syllable(kept[1][0]):
+        kept.pop(0)  # strokes of the signature in front of a whole name
+    words = [word for word, _ in kept]
+    if not 2 <= len(words) <= 6 or any(len(w) > 8 for w in words) or _position_of(" ".join(words)):
         return None, False
-    if _position_of(" ".join(words)) or any(len(w) > 8 for w in words):
-        return None, False
-    if key(words[0]) in SURNAMES:
-        return title_name(" ".join(words)), False
+    name, certainty = repair_surname(title_name(" ".join(words)))
+    if key(words[0]) in SURNAMES and is_syllable(words[0]) and words[0][:1].isupper():
+        return name, certainty < 1.0
     surname = _nearest_surname(words[0])
-    if surname:
+    damaged = kept[0][1].confidence < 0.9 or not is_syllable(words[0]) or words[0][:1].islower()
+    if surname and damaged:
         return title_name(" ".join([surname, *words[1:]])), True
     return title_name(" ".join(words)), True
 
 
-_COMMON_SURNAMES = (
-    "Nguyễn", "Trần", "Lê", "Phạm", "Hoàng", "Huỳnh", "Phan", "Vũ", "Võ", "Đặng", "Bùi", "Đỗ", "Hồ", "Ngô", "Dương", "Lý",
-    "Đinh", "Trịnh", "Đào", "Đoàn", "Lâm", "Mai", "Lương", "Hà", "Tô", "Trương", "Cao", "Phùng", "Lưu", "Thái", "Vương", "Tạ",
-    "Chu", "Kiều", "Lò", "Nông", "Tống", "Quách", "Châu", "Giang", "Bạch", "Nghiêm", "Tăng", "Thân", "Khuất", "Hứa", "Đàm",
-)  # fmt: skip
-
-
 def _nearest_surname(word: str) -> str | None:
-    wanted = nfc(word).lower()
-    scored = sorted(((Levenshtein.normalized_similarity(wanted, s.lower()), s) for s in _COMMON_SURNAMES), reverse=True)
-    best, second = scored[0], scored[1]
-    return best[1] if best[0] >= 0.6 and best[0] > second[0] else None
+    """The surname nearest to damaged letters; common ones are preferred, their last letters count most."""
+    wanted = nfc(word).lower().replace("ø", "o")
+    scored = sorted(
+        (
+            (max(Levenshtein.normalized_similarity(wanted, s.lower()),
+                 0.95 * Levenshtein.normalized_similarity(key(wanted), key(s)),
+                 0.97 * _tail(wanted, s.lower())) - 0.001 * rank, s)
+            for rank, s in enumerate(COMMON_SURNAMES)
+        ),
+        reverse=True,
+    )  # fmt: skip
+    return scored[0][1] if scored[0][0] >= 0.6 else None
+
+
+def _tail(word: str, surname: str) -> float:
+    """Share of a surname kept when its first letters are lost: `hạm` of `phạm`."""
+    return len(word) / len(surname) if len(word) >= 2 and surname.endswith(word) else 0.0

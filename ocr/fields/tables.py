@@ -12,6 +12,8 @@ from ocr.fields.rows import Row, Sheet, Token
 from ocr.forms import Form, TableForm
 from ocr.normalise import fold, key, tidy
 
+ORDINAL = "stt"
+"""Name of a column of running numbers."""
 _END = re.compile(r"^\W*(?:\d{1,2}\s?[.)]\s*[a-z]{2,}|dieu\s*\d|noi nhan|tong cong|bang chu|von kinh doanh|ghi chu\s*:)")
 
 
@@ -117,6 +119,8 @@ def _edges(body: list[Row], columns: list[_Column], sheet: Sheet) -> list[float]
     edges = []
     for left, right in zip(columns, columns[1:], strict=False):
         low, high = (left.left + left.right) / 2, (right.left + right.right) / 2
+        if left.name == ORDINAL:
+            low = left.left
         reach, strips = low, []
         for a, b in words:
             if a >= high:
@@ -130,6 +134,8 @@ def _edges(body: list[Row], columns: list[_Column], sheet: Sheet) -> list[float]
             strips.append((reach, high))
         wide = [s for s in strips if s[1] - s[0] > 0.4 * sheet.line_height]
         best = max(wide, key=lambda s: s[1] - s[0], default=(left.right, right.left))
+        if left.name == ORDINAL and wide:
+            best = wide[1] if wide[0][0] == low and len(wide) > 1 else wide[0]
         edges.append((best[0] + best[1]) / 2)
     return edges
 
@@ -149,7 +155,7 @@ def _group_lines(lines: list[dict[str, list[Token]]], columns: list[_Column]) ->
     lines above and below it (cells are centred vertically)."""
     numbered = columns[0].name
     last = columns[-1].name
-    heads = [i for i, cells in enumerate(lines) if _is_ordinal(cells.get(numbered, []))] if numbered == "stt" else []
+    heads = [i for i, cells in enumerate(lines) if _is_ordinal(cells.get(numbered, []))] if numbered == ORDINAL else []
     if not heads:
         heads = [i for i, cells in enumerate(lines) if len(cells) >= max(2, len(columns) - 1)]
     if not heads:

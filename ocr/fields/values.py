@@ -87,9 +87,9 @@ def _place(_: FieldForm, text: str) -> Parsed:
 def _agency(_: FieldForm, text: str) -> Parsed:
     value = n.tidy(text)
     value = re.sub(r"^(?:UBND|U\.B\.N\.D\.?)\b", "Ủy ban nhân dân", value)
-    value = re.sub(r"^\w[ỷyýỳỹyỵvV]\s+b[aá]n\s+nh\wn\s+d\wn\b", "Ủy ban nhân dân", value, flags=re.IGNORECASE)
+    value, phrases = n.repair_phrases(value)
     value, certainty = places.repaired(value)
-    return Parsed(value or None, text, len(n.key(value)) >= 6 and not places.is_cut_off(value), certainty)
+    return Parsed(value or None, text, len(n.key(value)) >= 6 and not places.is_cut_off(value), min(certainty, phrases))
 
 
 def _number(_: FieldForm, text: str) -> Parsed:
@@ -128,8 +128,12 @@ def _leading(text: str, words: tuple[str, ...]) -> tuple[str, float] | None:
     return None
 
 
-def _text(_: FieldForm, text: str) -> Parsed:
+def _text(field: FieldForm, text: str) -> Parsed:
     value = n.tidy_sentence(text)
+    if field.vocabulary:
+        found = n.closest(value, tuple(field.vocabulary), 0.85)
+        if found:
+            return Parsed(found[0], text, True, 1.0 if found[1] > 0.99 else 0.9)
     return Parsed(value or None, text, len(n.key(value)) >= 2)
 
 

@@ -68,6 +68,8 @@ class FieldForm(BaseModel):
     """Rows the value may fill; 0: by kind."""
     until: list[str] = Field(default_factory=list)
     """Regular expressions on folded text (lower case, no accents) that end the value."""
+    vocabulary: list[str] = Field(default_factory=list)
+    """Usual values of a text field, against which reading errors are repaired; others are kept as read."""
     patterns: list[str] = Field(default_factory=list)
     """Regular expressions on the folded running text, first group is the value; used where no label gave one."""
     after: str = ""
