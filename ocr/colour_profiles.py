@@ -1,8 +1,8 @@
 """ICC profiles made from their published numbers, so that every byte is ours, licence-free and the same in every run.
 
 * `srgb`: IEC 61966-2-1 primaries and curve as an ICC v2 display profile, for the output intent (ISO 19005-2, 6.2.3).
-* `plain_cmyk`: reads ink as R = (1-C)(1-K) and so on, the usual reading of CMYK without a profile. Scans hardly ever are
-  CMYK; those that are need a device-independent reading beside an RGB output intent (ISO 19005-2, 6.2.4.3).
+* `plain_cmyk`: reads ink as R = (1-C)(1-K) and so on, the usual reading of CMYK without a profile. Scans hardly ever
+  are CMYK; those that are need a device-independent reading beside an RGB output intent (ISO 19005-2, 6.2.4.3).
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def plain_cmyk() -> bytes:
 
 
 def profile_fault(profile: bytes, channels: int | None = None) -> str | None:
-    """Why a profile may not be used in PDF/A-2 (ISO 19005-2, 6.2.4.2: valid, version 2 or 4, N agrees), None when it may."""
+    """Why a profile may not be used in PDF/A-2 (ISO 19005-2, 6.2.4.2: valid, version 2 or 4, N agrees), or None."""
     if len(profile) < 132 or profile[36:40] != b"acsp":
         return "not an ICC profile"
     if struct.unpack(">I", profile[:4])[0] != len(profile):

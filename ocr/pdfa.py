@@ -213,6 +213,8 @@ def _inherited(page: pikepdf.Object, key: str) -> pikepdf.Object | None:
 
 def _bare_annotation(annotation: pikepdf.Object) -> pikepdf.Object | None:
     """The annotation reduced to what it paints: nothing that could run, link or pull other pages along."""
+    if not isinstance(annotation, Dictionary):
+        return None
     flags = int(annotation.get("/F", 0))
     if flags & (2 | 32) or annotation.get("/Subtype") in (Name.Popup, Name.Link) or "/AP" not in annotation:
         return None
@@ -236,12 +238,13 @@ def _own(resources: pikepdf.Object) -> pikepdf.Object:
 def keep_layers(out: Pdf, source: Pdf) -> None:
     """Brings the optional content settings along when the source has some: they say what is seen (6.9)."""
     layers = source.Root.get("/OCProperties")
-    if layers is None or "/D" not in layers:
+    used = any(
+        category == "/Properties" or (isinstance(value, Dictionary | pikepdf.Stream) and "/OC" in value)
+        for category, value in _resources_of(out)
+    )
+    if not used or not isinstance(layers, Dictionary) or "/D" not in layers:
         return
     settings = out.copy_foreign(source.make_indirect(layers))
-    used = {form.objgen for _, form in _resources_of(out) if form.get("/Type") in (Name.OCG, Name.OCMD)}
-    if not used:
-        return
     settings["/D"]["/Name"] = String("Default")
     for key in ("/AS", "/Order", "/RBGroups"):
         if key in settings["/D"]:
@@ -281,6 +284,8 @@ def sanitise(pdf: Pdf) -> None:
     to the check that follows.
     """
     for category, value in list(_resources_of(pdf)):
+        if not isinstance(value, Dictionary | pikepdf.Stream):
+            continue
         if category == "/XObject":
             for key in BARRED_XOBJECT_KEYS:
                 if key in value:
@@ -295,7 +300,7 @@ def sanitise(pdf: Pdf) -> None:
                 and "/Interpolate" in value["/SMask"]
             ):
                 del value["/SMask"]["/Interpolate"]
-        elif category == "/ExtGState" and isinstance(value, Dictionary):
+        elif category == "/ExtGState":
             for key in BARRED_STATE_KEYS:
                 if key in value:
                     del value[key]
@@ -305,7 +310,7 @@ def sanitise(pdf: Pdf) -> None:
             for descendant in value["/DescendantFonts"]:
                 if descendant.get("/Subtype") == Name.CIDFontType2 and "/CIDToGIDMap" not in descendant:
                     descendant["/CIDToGIDMap"] = Name.Identity  # what it means when it is left out
-        elif category == "/Properties" and isinstance(value, Dictionary) and "/Metadata" in value:
+        elif category == "/Properties" and "/Metadata" in value:
             del value["/Metadata"]
     for page in pdf.pages:
         if "/Rotate" in page.obj and int(page.obj["/Rotate"]) % 90:

@@ -1,4 +1,4 @@
-"""Rules of ISO 19005-2:2011 (PDF/A-2b) as checks. Finds what breaks them; is no replacement for a conformance validator.
+"""Rules of ISO 19005-2:2011 (PDF/A-2b) as checks. Finds what breaks them; does not replace a conformance validator.
 
 This module looks at the file, its trailer, its description and its dictionaries; `pdfa_content` at what pages draw.
 """
@@ -9,22 +9,14 @@ import io
 import re
 from datetime import datetime
 from itertools import pairwise
-from typing import NamedTuple
 
 import pikepdf
 from lxml import etree
 from pikepdf import Array, Dictionary, Name, Pdf, Stream
 
 from ocr.colour_profiles import CHANNELS, profile_fault
-
-
-class Finding(NamedTuple):
-    """A broken rule: a stable word for it, the clause of ISO 19005-2:2011, and where."""
-
-    rule: str
-    clause: str
-    detail: str
-
+from ocr.pdfa_content import check_content
+from ocr.pdfa_finding import Finding
 
 NS = {
     "rdf": "http://www.w3.org/1999/02/22-rdf-syntax-ns#",
@@ -45,11 +37,39 @@ FILTERS = {"/ASCIIHexDecode", "/ASCII85Decode", "/RunLengthDecode", "/FlateDecod
            "/DCTDecode", "/JPXDecode"}  # fmt: skip
 ACTIONS = {"/GoTo", "/GoToR", "/GoToE", "/Thread", "/URI", "/Named", "/SubmitForm"}
 NAMED_ACTIONS = {"/NextPage", "/PrevPage", "/FirstPage", "/LastPage"}
-ANNOTATIONS = {"/Text", "/Link", "/FreeText", "/Line", "/Square", "/Circle", "/Polygon", "/PolyLine", "/Highlight",
-               "/Underline", "/Squiggly", "/StrikeOut", "/Stamp", "/Caret", "/Ink", "/Popup", "/FileAttachment", "/Widget",
-               "/PrinterMark", "/TrapNet", "/Watermark", "/Redact"}  # fmt: skip
-INFO_TO_XMP = {"/Title": "dc:title", "/Author": "dc:creator", "/Subject": "dc:description", "/Creator": "xmp:CreatorTool",
-               "/Producer": "pdf:Producer", "/CreationDate": "xmp:CreateDate", "/ModDate": "xmp:ModifyDate"}  # fmt: skip
+ANNOTATIONS = {
+    "/Text",
+    "/Link",
+    "/FreeText",
+    "/Line",
+    "/Square",
+    "/Circle",
+    "/Polygon",
+    "/PolyLine",
+    "/Highlight",
+    "/Underline",
+    "/Squiggly",
+    "/StrikeOut",
+    "/Stamp",
+    "/Caret",
+    "/Ink",
+    "/Popup",
+    "/FileAttachment",
+    "/Widget",
+    "/PrinterMark",
+    "/TrapNet",
+    "/Watermark",
+    "/Redact",
+}
+INFO_TO_XMP = {
+    "/Title": "dc:title",
+    "/Author": "dc:creator",
+    "/Subject": "dc:description",
+    "/Creator": "xmp:CreatorTool",
+    "/Producer": "pdf:Producer",
+    "/CreationDate": "xmp:CreateDate",
+    "/ModDate": "xmp:ModifyDate",
+}
 PAGE_BOXES = ("/MediaBox", "/CropBox", "/BleedBox", "/TrimBox", "/ArtBox")
 
 
@@ -58,8 +78,6 @@ def check_pdfa2b(data: bytes) -> list[Finding]:
 
     A file that does not open yields one finding of clause 6.1.2 rather than an exception.
     """
-    from ocr import pdfa_content
-
     found = _file_structure(data)
     try:
         with Pdf.open(io.BytesIO(data), suppress_warnings=True) as pdf:
@@ -74,11 +92,14 @@ def check_pdfa2b(data: bytes) -> list[Finding]:
             found += _metadata(pdf)
             found += _forms(pdf)
             found += _pages(pdf)
-            found += pdfa_content.check_content(pdf, intent)
+            found += check_content(pdf, intent)
     except pikepdf.PasswordError:
         found.append(Finding("encrypted", "6.1.3", "needs a password"))
     except pikepdf.PdfError as error:
         found.append(Finding("syntax", "6.1.2", str(error)))
+    except (TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError) as error:
+        # An entry of another type than the standard names: ISO 32000-1, on which PDF/A-2 rests, is broken.
+        found.append(Finding("object_type", "6.1.1", f"{type(error).__name__}: {error}"))
     return list(dict.fromkeys(found))
 
 
@@ -273,7 +294,7 @@ def _property(rdf: etree._Element, name: str) -> str | None:
 
 
 def _extensions(rdf: etree._Element) -> list[Finding]:
-    """Every property outside the predefined schemas is described (6.6.2.3.1), and its description is whole (6.6.2.3.3)."""
+    """Every property outside the predefined schemas is described (6.6.2.3.1), and that wholly (6.6.2.3.3)."""
     described: dict[str, set[str]] = {}
     found = []
     for schema in rdf.iterfind(".//ext:schemas/rdf:Bag/rdf:li", NS):

@@ -1,4 +1,4 @@
-"""What pages draw, against ISO 19005-2:2011: colours, images, forms, transparency, operators. Fonts are in `pdfa_fonts`."""
+"""What pages draw, against ISO 19005-2:2011: colours, images, forms, transparency, operators. Fonts: `pdfa_fonts`."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ import pikepdf
 from pikepdf import Array, Dictionary, Name, Pdf, Stream
 
 from ocr.colour_profiles import profile_fault
-from ocr.pdfa_check import Finding
+from ocr.pdfa_finding import Finding
 from ocr.pdfa_fonts import check_font
 
 OPERATORS = frozenset(
-    "b B b* B* BDC BI BMC BT BX c cm CS cs d d0 d1 Do DP EI EMC ET EX f F f* G g gs h i ID j J K k l m M MP n q Q re RG rg ri "
-    "s S SC sc SCN scn sh T* Tc Td TD Tf Tj TJ TL Tm Tr Ts Tw Tz v w W W* y ' \"".split()
+    "b B b* B* BDC BI BMC BT BX c cm CS cs d d0 d1 Do DP EI EMC ET EX f F f* G g gs h i ID j J K k l m M MP "
+    "n q Q re RG rg ri s S SC sc SCN scn sh T* Tc Td TD Tf Tj TJ TL Tm Tr Ts Tw Tz v w W W* y ' \"".split()
 ) | {"INLINE IMAGE"}
 INTENTS = {"/RelativeColorimetric", "/AbsoluteColorimetric", "/Perceptual", "/Saturation"}
-BLEND_MODES = {f"/{m}" for m in ("Normal Compatible Multiply Screen Overlay Darken Lighten ColorDodge ColorBurn HardLight "
-               "SoftLight Difference Exclusion Hue Saturation Color Luminosity").split()}  # fmt: skip
+BLEND_MODES = frozenset(
+    "/Normal /Compatible /Multiply /Screen /Overlay /Darken /Lighten /ColorDodge /ColorBurn /HardLight /SoftLight "
+    "/Difference /Exclusion /Hue /Saturation /Color /Luminosity".split()
+)
 DEVICE_OF_OPERATOR = {"g": 1, "G": 1, "rg": 3, "RG": 3, "k": 4, "K": 4}
 DEVICE_OF_NAME = {"/DeviceGray": 1, "/G": 1, "/DeviceRGB": 3, "/RGB": 3, "/DeviceCMYK": 4, "/CMYK": 4}
 DEFAULTS = {1: "/DefaultGray", 3: "/DefaultRGB", 4: "/DefaultCMYK"}
@@ -317,7 +319,7 @@ def _strings(operands) -> list[bytes]:
 
 
 def _jp2_header(data: bytes) -> tuple[int, int, list[tuple[int, int, int]]]:
-    """(channels, bits code, [(method, approximation, enumerated space)]) of a JP2 file; zeros for a bare code stream."""
+    """(channels, bits code, [(method, approximation, enumerated space)]) of a JP2 file; zeros for a code stream."""
     channels, bits, specifications = 0, 0, []
     pending = [(0, len(data))]
     while pending:

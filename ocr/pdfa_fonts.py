@@ -15,7 +15,7 @@ from fontTools.pens.basePen import NullPen
 from fontTools.ttLib import TTFont, TTLibError
 from pikepdf import Array, Dictionary, Name, Stream
 
-from ocr.pdfa_check import Finding
+from ocr.pdfa_finding import Finding
 
 PREDEFINED_CMAPS = ("/Identity-H", "/Identity-V")
 TOLERANCE = 1.5
@@ -154,8 +154,10 @@ def _cff_widths(program: bytes, codes: set[int]) -> dict[int, float | None]:
     fonts.decompile(io.BytesIO(program), None)
     top = fonts.topDictIndex[0]
     order = top.charset
-    by_cid = {int(n[3:]) if n.startswith("cid") else (0 if n == ".notdef" else -1): n for n in order} if hasattr(top, "ROS") \
-        else dict(enumerate(order))  # fmt: skip
+    if hasattr(top, "ROS"):
+        by_cid = {int(name[3:]) if name.startswith("cid") else 0: name for name in order}
+    else:
+        by_cid = dict(enumerate(order))
     scale = top.FontMatrix[0] * 1000
     widths: dict[int, float | None] = {}
     for code in codes:

@@ -1,4 +1,4 @@
-"""Pictures of a scan file as PDF image XObjects: the same pixels, and the same compressed bytes wherever PDF can hold them.
+"""Pictures of a scan file as PDF images: the same pixels, and the same compressed bytes wherever PDF can hold them.
 
 | stored as | in the PDF |
 |---|---|
@@ -63,7 +63,7 @@ class ScanImage:
 
     @property
     def size_pt(self) -> tuple[float, float]:
-        """Size in points of the stored picture (not turned) at 100 % (NĐ 30/2020 Phụ lục I); the same rule as intake's."""
+        """Points of the stored picture (not turned) at 100 % (NĐ 30/2020 Phụ lục I); the same rule as intake's."""
         x, y = stored_dpi(self.width, self.height, self.dpi)
         return self.width * 72 / x, self.height * 72 / y
 
@@ -103,9 +103,14 @@ def add_image(pdf: Pdf, image: ScanImage) -> pikepdf.Object:
     """Writes the picture into `pdf` and returns the image XObject."""
     stream = pikepdf.Stream(pdf, image.data)
     stream.stream_dict = Dictionary(
-        Type=Name.XObject, Subtype=Name.Image, Width=image.width, Height=image.height, BitsPerComponent=image.bits,
-        ColorSpace=_colour_space(pdf, image), Filter=Name("/" + image.filter),
-    )  # fmt: skip
+        Type=Name.XObject,
+        Subtype=Name.Image,
+        Width=image.width,
+        Height=image.height,
+        BitsPerComponent=image.bits,
+        ColorSpace=_colour_space(pdf, image),
+        Filter=Name("/" + image.filter),
+    )
     if image.parms:
         stream["/DecodeParms"] = Dictionary({f"/{key}": value for key, value in image.parms.items()})
     if image.decode:
@@ -113,9 +118,14 @@ def add_image(pdf: Pdf, image: ScanImage) -> pikepdf.Object:
     if image.alpha is not None:
         mask = pikepdf.Stream(pdf, image.alpha)
         mask.stream_dict = Dictionary(
-            Type=Name.XObject, Subtype=Name.Image, Width=image.width, Height=image.height, BitsPerComponent=image.bits,
-            ColorSpace=Name.DeviceGray, Filter=Name.FlateDecode,
-        )  # fmt: skip
+            Type=Name.XObject,
+            Subtype=Name.Image,
+            Width=image.width,
+            Height=image.height,
+            BitsPerComponent=image.bits,
+            ColorSpace=Name.DeviceGray,
+            Filter=Name.FlateDecode,
+        )
         stream["/SMask"] = pdf.make_indirect(mask)
     return pdf.make_indirect(stream)
 
@@ -232,8 +242,19 @@ def _read_png(data: bytes) -> ScanImage:
     if kind in (0, 2, 3) and not interlace and clear is None:
         channels = 3 if kind == 2 else 1
         parms = {"Predictor": 15, "Colors": channels, "BitsPerComponent": bits, "Columns": width}
-        return ScanImage(width, height, b"".join(idat), "FlateDecode", bits, channels, dpi, orientation, parms,
-                         palette if kind == 3 else None, icc if kind != 3 else None)  # fmt: skip
+        return ScanImage(
+            width,
+            height,
+            b"".join(idat),
+            "FlateDecode",
+            bits,
+            channels,
+            dpi,
+            orientation,
+            parms,
+            palette if kind == 3 else None,
+            icc if kind != 3 else None,
+        )
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if pixels is None:
         raise DamagedFile("PNG picture does not decode")
@@ -255,8 +276,18 @@ def _from_pixels(pixels: np.ndarray, dpi, orientation: int, icc: bytes | None = 
             alpha = _deflate(mask)
         pixels = pixels[:, :, 0] if channels == 2 else pixels[:, :, :3]
         channels -= 1
-    return ScanImage(width, height, _deflate(pixels), "FlateDecode", pixels.dtype.itemsize * 8, channels, dpi, orientation,
-                     icc=icc, alpha=alpha)  # fmt: skip
+    return ScanImage(
+        width,
+        height,
+        _deflate(pixels),
+        "FlateDecode",
+        pixels.dtype.itemsize * 8,
+        channels,
+        dpi,
+        orientation,
+        icc=icc,
+        alpha=alpha,
+    )
 
 
 def _deflate(pixels: np.ndarray) -> bytes:

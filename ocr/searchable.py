@@ -1,7 +1,8 @@
 """From a stored scan and what was read of it to a searchable PDF/A-2b, and the check that it is one.
 
-The picture stays as it came in; turning is left to /Rotate; the words lie unseen over the words. Where the conformance
-cannot be claimed honestly (a born-digital page with fonts left out, say) the file is made without the claim and says why.
+The picture stays as it came in; turning is left to /Rotate; the words lie unseen over the words. Where conformance
+cannot be claimed honestly (a born-digital page with fonts left out, say) the file is made without the claim, and the
+result says why.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ import pypdfium2.raw as pdfium_c
 from pikepdf import Array, Dictionary, Name, Pdf
 
 from ocr import pdfa, textlayer
-from ocr.pdfa_check import Finding, check_pdfa2b
+from ocr.pdfa_check import check_pdfa2b
+from ocr.pdfa_finding import Finding
 from ocr.scan_images import TURNS, ScanImage, add_image, read_images
 from ocr.textlayer import Matrix
 from schemas.errors import DamagedFile, EncryptedFile, NotAllowedNow, OutputInvalid, WrongUse
@@ -66,7 +68,6 @@ def make_searchable(
             for image in read_images(source, pages):
                 _add_image_page(out, image)
         _turn_and_write(out, readings)
-        pdfa.sanitise(out)
         pdfa.describe(out, metadata, claim=True, digitised=digitised)
         data = _saved(out)
         # Pages made here from a picture hold nothing foreign; `verify_searchable` checks them once, after this.
@@ -122,8 +123,18 @@ def _copy_pdf_pages(out: Pdf, opened: Pdf, pages: list[int], readings: list[Page
                 if "/Annots" in page.obj:
                     del page.obj["/Annots"]
         pdfa.keep_layers(out, opened)
-    except pikepdf.PdfError as error:
-        raise DamagedFile(str(error)) from error
+        pdfa.sanitise(out)
+    except (
+        pikepdf.PdfError,
+        TypeError,
+        ValueError,
+        KeyError,
+        IndexError,
+        AttributeError,
+        OverflowError,
+    ) as error:
+        # Entries of another type than the standard names: whatever other programs wrote, the batch goes on.
+        raise DamagedFile(f"{type(error).__name__}: {error}") from error
 
 
 def _add_image_page(out: Pdf, image: ScanImage) -> None:
@@ -156,7 +167,9 @@ def _turn_and_write(out: Pdf, readings: list[PageReading]) -> None:
             resources["/Font"] = Dictionary()
         fonts = resources["/Font"]
         name = next(n for n in (f"Sohoa{i or ''}" for i in range(len(fonts) + 1)) if f"/{n}" not in fonts)
-        layer = textlayer.draw_words(reading.words, _to_user_space(page, turn, reading), reading.perspective, name)
+        layer = textlayer.draw_words(
+            reading.words, _to_user_space(page, turn, reading), reading.perspective, name
+        )
         if not layer:
             continue
         fonts[f"/{name}"] = font
@@ -204,7 +217,7 @@ def _visible_box(page: pikepdf.Page) -> tuple[float, float, float, float]:
 def verify_searchable(
     data: bytes, readings: list[PageReading], *, source: bytes | None = None, pages: list[int] | None = None
 ) -> None:
-    """Opens what was made again, with two readers, and compares. With `source` and `pages` the pictures are compared too.
+    """Opens what was made again, with two readers, and compares; with `source` and `pages` the pictures too.
 
     Raises OutputInvalid: wrong number of pages, words missing or out of place, pictures changed, or a claim of PDF/A-2b
     beside a finding of `check_pdfa2b`.
@@ -250,7 +263,9 @@ def _same_words(document: pypdfium2.PdfDocument, number: int, reading: PageReadi
     lost_words = [text for text in {text for _, text in words} if text not in found]
     if lost or lost_words:
         raise OutputInvalid(f"page {number}: text lost: {lost_words[:5]} {''.join(lost.elements())[:20]!r}")
-    whole = [(word, text) for word, text in words if len(text) > 2 and text == textlayer.layer_text(word.text)]
+    whole = [
+        (word, text) for word, text in words if len(text) > 2 and text == textlayer.layer_text(word.text)
+    ]
     unique = [(word, text) for word, text in whole if found.count(text) == 1]
     step = max(1, len(unique) // SAMPLE_WORDS)
     if not unique:

@@ -1,7 +1,7 @@
 """The unseen layer of text over a scan: its font, its drawing operators, and taking an older such layer away.
 
-Text is drawn in rendering mode 3 with a font whose glyphs have no area. One `cm` carries the whole page from the read frame
-(where rows are straight) into PDF user space, so the layer follows skew and turning without any arithmetic per word.
+Text is drawn in rendering mode 3 with a font whose glyphs have no area. One `cm` carries the whole page from the read
+frame (where rows are straight) into PDF user space, so the layer follows skew and turning without arithmetic per word.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ Matrix = tuple[float, float, float, float, float, float]
 # --- font -------------------------------------------------------------------------------------------------------------
 @functools.cache
 def glyphless_font() -> bytes:
-    """TrueType program of .notdef and one glyph for every letter, neither of which paints, about 700 bytes, the same in every run."""
+    """TrueType program of .notdef and one glyph for every letter; neither paints. 660 bytes, the same in every run."""
     builder = FontBuilder(1000, isTTF=True)
     builder.setupGlyphOrder([".notdef", "any"])
     builder.setupCharacterMap({0x20: "any"})
@@ -123,7 +123,9 @@ def layer_text(text: str) -> str:
     return "".join("\ufffd" if ord(c) > 0xFFFF else c for c in kept).strip()
 
 
-def draw_words(words: list[Word], to_user_space: Matrix, perspective: tuple[float, float], font: str) -> bytes:
+def draw_words(
+    words: list[Word], to_user_space: Matrix, perspective: tuple[float, float], font: str
+) -> bytes:
     """Content stream of a page's words; empty when there is nothing to write.
 
     `to_user_space` maps the read frame (y down) to PDF user space, each coordinate divided by 1 + g*x + h*y with
@@ -153,7 +155,12 @@ def draw_words(words: list[Word], to_user_space: Matrix, perspective: tuple[floa
 
 
 def _word_matrix(
-    to_user_space: Matrix, perspective: tuple[float, float], left: float, right: float, baseline: float, size: float
+    to_user_space: Matrix,
+    perspective: tuple[float, float],
+    left: float,
+    right: float,
+    baseline: float,
+    size: float,
 ) -> Matrix:
     """Text matrix of one word on a photographed sheet: PDF has no perspective, a word is small enough to do without."""
     a, b, c, d, e, f = to_user_space
@@ -170,7 +177,7 @@ def _word_matrix(
 
 def _lines(words: list[Word]) -> list[list[tuple[Word, str]]]:
     """Words as lines, in the order given. A word that does not stand beside its predecessor starts a new line even if
-    the engine gave it the same number, so that no text is drawn where nothing stands and columns are not tied together."""
+    the engine gave it the same number: no text is drawn where nothing stands, columns are not tied together."""
     lines: list[list[tuple[Word, str]]] = []
     last: Word | None = None
     for word in words:
@@ -192,8 +199,8 @@ def _beside(left: Word, right: Word) -> bool:
 
 
 def _baseline_and_size(line: list[Word]) -> tuple[float, float]:
-    """Baseline and font size of a line in the read frame. One of each for the whole line: readers group letters to lines
-    by their tops and sizes, and words such as `nam` and `Ngày` have quite different boxes."""
+    """Baseline and font size of a line in the read frame. One of each for the whole line: readers group letters to
+    lines by their tops and sizes, and words such as `nam` and `Ngày` have quite different boxes."""
     resting, hanging, tall, all_tops = [], [], [], []
     for word in line:
         letters = unicodedata.normalize("NFD", word.text)
