@@ -6,6 +6,7 @@ import hashlib
 import itertools
 import os
 import pickle
+import random
 import signal
 import sqlite3
 import subprocess
@@ -541,15 +542,16 @@ class TestRecording:
         assert time.perf_counter() - start < 2
 
     def test_kill_while_recording(self, tmp_path: Path) -> None:
-        """Killed at 12 moments and run again to the end: the same rows as an undisturbed run, numbers without gaps."""
+        """Killed 8 times in the middle of its work and then run to the end: every row once, no gaps."""
         url, program = f"sqlite:///{tmp_path}/x.sqlite", [sys.executable, __file__]
         here = os.environ | {"PYTHONPATH": str(ROOT)}
         Catalogue.open(url).close()
-        done = set()
-        for moment in range(12):
+        done, moments = set(), random.Random(3)
+        for kill in range(8):
             runner = subprocess.Popen([*program, url], env=here, stdout=subprocess.PIPE, text=True)
-            assert runner.stdout.readline() == "ready\n"
-            time.sleep(moment * 0.02)
+            for _ in range(1 + kill % 3):
+                assert runner.stdout.readline() == "recording\n"
+            time.sleep(moments.uniform(0, 0.04))
             runner.send_signal(signal.SIGKILL)
             runner.communicate()
             with Catalogue.open(url) as opened, opened.read() as connection:
@@ -567,13 +569,12 @@ class TestRecording:
                 assert connection.exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"
 
 
-KILLED_BATCH, KILLED_FILES = "B-KILLED", 25
+KILLED_BATCH, KILLED_FILES = "B-KILLED", 40
 
 
 def run_to_be_killed(url: str) -> None:
     """What a digitising run does with the catalogue; started again after each kill."""
     opened = Catalogue.open(url)
-    print("ready", flush=True)
     opened.start_batch("lô", batch_id=KILLED_BATCH)
     opened.release_claims(KILLED_BATCH)
     for number in range(KILLED_FILES):
@@ -581,6 +582,7 @@ def run_to_be_killed(url: str) -> None:
         opened.add_file(KILLED_BATCH, f"{number}.pdf", NewSource(sha256, 1, pages=20))
     while (file := opened.claim_file(KILLED_BATCH, "w")) is not None:
         documents = [paper([n]) for n in range(1, 21)]
+        print("recording", flush=True)
         opened.record_file(file.id, pages=[], documents=documents, coding=CODING, worker="w")
 
 
@@ -636,7 +638,7 @@ class TestNumbers:
 
         def record(job: tuple[int, FileRow]) -> None:
             number, file = job
-            kinds = ["quyet_dinh", "giay_phep", "quyet_dinh"]
+            kinds = ["quyet_dinh", "giay_phep", "giay_phep"]
             documents = [paper([n + 1], type=kind) for n, kind in enumerate(kinds[:: 1 - 2 * (number % 2)])]
             bad = Coding("H26.12", Codes(result="{nothing}"), CODING.fields)
             if number % 3 == 0:
@@ -647,10 +649,12 @@ class TestNumbers:
 
         with ThreadPoolExecutor(6) as pool:
             list(pool.map(record, enumerate(files)))
-        codes = sorted(row.doc_code for row in catalogue.documents(batch))
-        assert codes == sorted(
-            [f"H26.12_QĐ_{n:06d}_V1" for n in range(1, 25)] + [f"H26.12_GP_{n:06d}_V1" for n in range(1, 13)]
-        )
+        rows = catalogue.documents(batch)
+        for field_code, last in (("QĐ", 12), ("GP", 24)):
+            found = sorted(row.doc_code for row in rows if f"_{field_code}_" in row.doc_code)
+            assert found == [f"H26.12_{field_code}_{n:06d}_V1" for n in range(1, last + 1)]
+        results = sorted(row.result_code for row in rows if row.result_code)
+        assert results == [f"H26-261122-0001-KQ{n}" for n in range(1, 5)]
 
 
 class TestReview:
