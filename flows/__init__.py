@@ -1,1 +1,1 @@
-"""Orchestration: plain functions first, thin Prefect wrappers last. Knows ocr, signing, storage, schemas; alone imports Prefect."""
+"""Orchestration: plain functions first, thin Prefect wrappers last. Knows ocr, signing, storage, schemas."""

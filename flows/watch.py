@@ -229,15 +229,15 @@ def _claim_name(worker: str, since: str = "") -> str:
     since = since or datetime.now(_ZONE).strftime("%Y%m%dT%H%M%S.%f")
     who = re.sub(r"[^\w.-]+", "_", worker)[:60] or "worker"
     return "~".join(
-        (since, who, _machine(), str(os.getpid()), _started(os.getpid()) or "0", secrets.token_hex(4))
+        (since, who, machine_name(), str(os.getpid()), process_started(os.getpid()) or "0", secrets.token_hex(4))
     )
 
 
-def _machine() -> str:
+def machine_name() -> str:
     return re.sub(r"[^\w.-]+", "_", socket.gethostname())[:80]
 
 
-def _started(process: int) -> str | None:
+def process_started(process: int) -> str | None:
     """When a process started, ticks since boot; "0" when the system does not tell; None when it does not live."""
     try:
         # The name in brackets may hold spaces and brackets itself; the fields after it do not (proc(5)).
@@ -259,6 +259,6 @@ def _is_dead(claim_name: str, other_machines: bool) -> bool:
     if len(parts) != 6 or not parts[3].isdecimal():
         return False
     _, _, machine, process, started, _ = parts
-    if machine != _machine():
+    if machine != machine_name():
         return other_machines
-    return _started(int(process)) != started
+    return process_started(int(process)) != started

@@ -28,6 +28,8 @@ from schemas.settings import Limits
 from schemas.source import SourceInfo
 
 POINTS = 72.0
+HALF = 1.98
+"""From this ratio of stored to wanted resolution on, a picture is decoded at half size; sizes are rounded, so not 2."""
 _A4_INCHES = (210 / 25.4, 297 / 25.4)
 _A5_LONG_INCHES = 8.0
 _BELIEVED_DPI = (119.0, 2400.0)
@@ -117,14 +119,8 @@ def _jpeg_frames(data: bytes, limits: Limits) -> list[Frame]:
     bounded(*size, limits)
     with _opened(data) as picture:
         dpi, orientation = _metadata(picture)
-    if not jpeg_is_whole(data):
-        # Scanners may leave bytes after the end marker, phones whole films: only decoding tells.
-        with _opened(data) as picture:
-            try:
-                picture.draft("L", (picture.width // 8, picture.height // 8))
-                picture.load()
-            except Exception as error:
-                raise TruncatedFile(str(error)) from None
+    if jpeg_ends_early(data):
+        raise TruncatedFile("JPEG data is cut")
     return [Frame(*size, *stored_dpi(*size, dpi), orientation)]
 
 
@@ -152,6 +148,23 @@ def jpeg_size(data: bytes) -> tuple[int, int] | None:
 def jpeg_is_whole(data: bytes) -> bool:
     """True when the end marker stands where it should; some scanners pad a few bytes after it."""
     return b"\xff\xd9" in data[-64:]
+
+
+def jpeg_ends_early(data: bytes) -> bool:
+    """True when rows are missing. Scanners leave out the end marker and phones put films behind it, so where it does
+    not stand at the end, decoding (at an eighth, which is quick) has to tell."""
+    if jpeg_is_whole(data):
+        return False
+    # A few bytes more, as the decoder looks ahead: else the last row of a file without end marker counts as missing.
+    with _opened(data + bytes(16)) as picture:
+        try:
+            picture.draft("L", (picture.width // 8, picture.height // 8))
+            picture.load()
+        except OSError as error:
+            return "truncated" in str(error)
+        except Exception:
+            return True
+    return False
 
 
 def _png_frames(data: bytes, limits: Limits) -> list[Frame]:
@@ -374,7 +387,7 @@ def decode_jpeg(data: bytes, scale: float) -> np.ndarray | None:
     """RGB or grey pixels of a JPEG of one or three components, at half or a quarter size when `scale` (stored over
     wanted) allows it: the decoder then skips most of the work. None when OpenCV cannot decode it."""
     grey = _jpeg_components(data) == 1
-    reduced = 4 if scale >= 4 else 2 if scale >= 2 else 1
+    reduced = 4 if scale >= 2 * HALF else 2 if scale >= HALF else 1
     if grey:
         flag = {
             1: cv2.IMREAD_GRAYSCALE,

@@ -13,7 +13,7 @@ import pikepdf
 import pypdfium2 as pdfium
 from pikepdf import settings as qpdf_settings
 
-from ocr.intake_images import bounded, jpeg_is_whole, jpeg_size
+from ocr.intake_images import bounded, jpeg_ends_early, jpeg_is_whole, jpeg_size
 from ocr.signatures import find_signatures
 from schemas.errors import (
     DamagedFile,
@@ -177,6 +177,8 @@ def _check_streams(pdf: pikepdf.Pdf, limits: Limits) -> None:
             size = jpeg_size(bytes(raw))
             if size:  # the picture's own header may tell of more pixels than the PDF does
                 bounded(*size, limits)
+                if jpeg_ends_early(bytes(raw)):
+                    raise TruncatedFile(f"picture {thing.objgen[0]} is cut")
 
 
 def _check_streams_are_whole(pdf: pikepdf.Pdf, limits: Limits) -> None:

@@ -26,6 +26,7 @@ from intake_files import (
     seen,
     tiff,
 )
+from pikepdf import Name
 
 from ocr.intake import inspect, list_files, read_file
 from schemas.errors import (
@@ -207,6 +208,22 @@ def test_a_cut_pdf_never_loses_a_page_silently():
                 whole_page, cut_page = seen(data, page, 40).pixels, seen(data[:end], page, 40).pixels
                 assert np.array_equal(whole_page, cut_page), f"cut at {end} of {len(data)}"
         assert accepted < 15  # only cuts in the index behind the last page
+
+
+def test_a_cut_picture_in_a_whole_pdf_is_told():
+    def change(pdf, cut):
+        picture = pdf.pages[0].obj["/Resources"]["/XObject"]
+        picture = picture[next(iter(picture.keys()))]
+        picture.write(cut(picture.read_raw_bytes()), filter=Name.DCTDecode)
+
+    data = scan()
+    with pytest.raises(TruncatedFile):
+        inspect(changed(data, lambda pdf: change(pdf, lambda raw: raw[: len(raw) // 2])), "x", LIMITS)
+    for sloppy in (
+        lambda raw: raw[:-2],
+        lambda raw: raw + bytes(500),
+    ):  # no end marker, or padded: all rows are there
+        assert inspect(changed(data, lambda pdf: change(pdf, sloppy)), "x", LIMITS).pages == 1  # noqa: B023
 
 
 def test_a_lost_index_is_rebuilt_when_all_pages_are_there():
