@@ -50,9 +50,13 @@ def check(code: str, form: Form | None, found: dict[str, Found], forms: Forms) -
     return report
 
 
+WORDED_DATES = (("ngay_sinh", "ngay_sinh_bang_chu"), ("ngay_chet", "ngay_chet_bang_chu"))
+"""Dates printed in digits and in words."""
+
+
 def _date_words(report: Report, values: dict[str, str]) -> None:
     """A date written out against its digits (births and deaths)."""
-    for digits, words in (("ngay_sinh", "ngay_sinh_bang_chu"), ("ngay_chet", "ngay_chet_bang_chu")):
+    for digits, words in WORDED_DATES:
         if digits not in values or words not in values:
             continue
         read = date_from_words(values[words])

@@ -8,20 +8,18 @@ from __future__ import annotations
 from ocr import checks as rules
 from ocr.calibration import Model, load_model
 from ocr.classify import Kind, classify
+from ocr.fields.consistency import place_of_issue, reconcile, respelled_agency
 from ocr.fields.evidence import Found
 from ocr.fields.form_fields import read_form_fields
 from ocr.fields.heading import find_phrase, read_heading
-from ocr.fields.rows import Sheet, bounds
+from ocr.fields.rows import Row, Sheet, bounds
 from ocr.fields.signer import read_signer
 from ocr.fields.tables import read_tables
 from ocr.forms import Form, Forms, ValueKind
-from ocr.normalise import nfc
-from schemas.document import DocumentReading, FieldStatus, FieldValue
+from ocr.normalise import date_from_words, nfc
+from schemas.document import CheckResult, DocumentReading, FieldStatus, FieldValue
 from schemas.page import PageReading
 from schemas.settings import Settings
-
-HEADING_REQUIRED = ("so_ky_hieu", "ngay_ban_hanh", "co_quan_ban_hanh", "nguoi_ky")
-
 
 def read_document(
     readings: list[PageReading], *, forms: Forms, settings: Settings, dossier_code: str | None = None
@@ -38,7 +36,11 @@ def read_document(
     tables = read_tables(sheets, form) if form else {}
     if form:
         _fields_of_tables(form, tables, found)
+    rows = [row for sheet in sheets for row in sheet.rows]
+    doubtful = _agree(found, rows)
     report = rules.check(kind.code, form, found, forms)
+    for name, told in doubtful.items():
+        report.add("spelling", CheckResult.OK if told else CheckResult.FAILED, [name])
     model = load_model()
     fields = {name: _field_value(name, item, kind, readings, report, model, settings) for name, item in found.items()}
     for name in _required(form):
@@ -74,6 +76,7 @@ def _find_fields(sheets: list[Sheet], kind: Kind, form: Form | None, forms: Form
             continue
         found[name] = item
     _from_registration(form, found)
+    _dates_from_words(found)
     return found
 
 
@@ -98,6 +101,31 @@ def _from_registration(form: Form, found: dict[str, Found]) -> None:
             )
 
 
+def _dates_from_words(found: dict[str, Found]) -> None:
+    """A date whose digits cannot be read is proposed from its words."""
+    for digits, words in rules.WORDED_DATES:
+        item, written = found.get(digits), found.get(words)
+        if written is None or not written.value or (item is not None and item.value):
+            continue
+        if read := date_from_words(written.value):
+            found[digits] = Found(
+                read, written.printed, written.tokens, "date", label=written.label, certainty=0.6, source="rule",
+                handwritten=written.handwritten,
+            )  # fmt: skip
+
+
+def _agree(found: dict[str, Found], rows: list[Row]) -> dict[str, bool]:
+    """Values held against each other and against the rest of the text: True where they agree, False where in doubt."""
+    told: dict[str, bool] = {}
+    if agency := found.get("co_quan_ban_hanh"):
+        respelled_agency(agency, rows)
+    told |= {name: False for name in reconcile(found, rows)}
+    same_place = place_of_issue(found)
+    if same_place is not None:
+        told.setdefault("dia_danh", same_place)
+    return told
+
+
 def _fields_of_tables(form: Form, tables: dict, found: dict[str, Found]) -> None:
     for name, table_form in form.tables.items():
         table = tables.get(name)
@@ -114,7 +142,7 @@ def _fields_of_tables(form: Form, tables: dict, found: dict[str, Found]) -> None
 
 def _required(form: Form | None) -> list[str]:
     names = [name for name, field in form.fields.items() if field.required] if form else []
-    return [*HEADING_REQUIRED, *names, *(["trich_yeu"] if form and form.subject else [])]
+    return [*(form.heading if form else []), *names, *(["trich_yeu"] if form and form.subject else [])]
 
 
 def _field_value(

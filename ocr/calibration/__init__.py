@@ -15,13 +15,17 @@ from pathlib import Path
 from ocr.checks import Report
 from ocr.classify import Kind
 from ocr.fields.evidence import Found
+from ocr.fields.syllables import odd_name_syllables, odd_words
 from schemas.page import PageReading
 
 MODEL = Path(__file__).with_name("model.json")
 FEATURES = (
     "bias", "min_word", "mean_word", "label", "valid", "certainty", "agreeing", "failed", "handwritten", "gap", "kind",
-    "sharpness", "contrast", "length", "born",
+    "sharpness", "contrast", "length", "born", "odd", "odd_name",
 )  # fmt: skip
+
+
+_WORDED = frozenset({"name", "place", "agency", "text", "subject", "date_words"})
 
 
 def features(name: str, item: Found, kind: Kind, reading: PageReading | None, report: Report) -> dict[str, float]:
@@ -45,6 +49,8 @@ def features(name: str, item: Found, kind: Kind, reading: PageReading | None, re
         "contrast": reading.quality.contrast if reading else 0.0,
         "length": min(1.0, len(item.value or "") / 100),
         "born": float(bool(reading and reading.born_digital)),
+        "odd": min(1.0, odd_words(item.value or "") / 2) if item.kind in _WORDED else 0.0,
+        "odd_name": min(1.0, float(odd_name_syllables(item.value or ""))) if item.kind == "name" else 0.0,
     }
 
 

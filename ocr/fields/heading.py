@@ -13,7 +13,7 @@ from ocr.classify import Kind
 from ocr.fields.evidence import Found, clean_edges, is_handwritten, strip_marks
 from ocr.fields.rows import Row, Sheet, Token, capital_share
 from ocr.forms import LETTER_KIND, Forms
-from ocr.normalise import fold, iso, key, normal_number, normal_symbol, one_dash, parse_date, repair_phrases, tidy, tidy_sentence
+from ocr.normalise import fold, iso, key, nfc, normal_number, normal_symbol, one_dash, parse_date, repair_phrases, tidy, tidy_sentence
 from schemas.page import GapReading
 
 _MOTTO = "conghoaxahoichunghiavietnam"
@@ -214,7 +214,7 @@ def _number_tail(row: Row, at: int) -> list[Token]:
         text = token.text
         previous = taken[-1] if taken else row.tokens[at]
         slashed = any("/" in t.text or "⁄" in t.text for t in taken)
-        symbolic = any(c in text for c in "/⁄") or any(c.isdigit() for c in text) or not token.key
+        symbolic = any(c in text for c in "/⁄") or any(c.isdigit() for c in text) or not token.key or is_symbol(text)
         joined = previous.text.endswith(("-", "/", "–")) or text.startswith(("-", "/", "–"))
         close = token.box[0] - previous.box[2] < (1.6 if slashed else 4.5) * height
         if not close:
@@ -228,6 +228,11 @@ def _number_tail(row: Row, at: int) -> list[Token]:
             break
         taken.append(token)
     return taken
+
+
+def is_symbol(text: str) -> bool:
+    """Capitals joined by a dash as in `QĐ-UBND`: the symbol of a number whose slash was lost in the handwriting."""
+    return bool(re.fullmatch(r"\W*[A-ZĐ][\w&]{0,11}-[A-ZĐ][\w&-]*\W*", nfc(text)))
 
 
 def _number_score(heading, sheet, row, token, tail, kind, forms, title_row, number) -> float:
@@ -255,6 +260,8 @@ def _number_found(tail: list[Token], row: Row, gap: GapReading | None) -> Found:
     text = one_dash("".join(t.text for t in tail)).replace("⁄", "/").replace("\\", "/")
     text = re.sub(r"^[.…_:;,~'\"`|*]+", "", re.sub(r"[…_]+|\.{3,}", "", text))
     tokens = list(tail)
+    if "/" not in text and len(tail) > 1 and is_symbol(tail[-1].text):
+        text = f"{''.join(t.text for t in tail[:-1])}/{tail[-1].text}"
     written = is_handwritten([t for t in tail if any(c.isdigit() for c in t.text) or "/" not in t.text][:2])
     if "/" in text:
         parts = [p for p in text.split("/") if p]
@@ -292,7 +299,7 @@ def _digits(text: str) -> str:
 
 
 def _gap(sheet: Sheet, kind: str, near: Row | None = None) -> GapReading | None:
-    gaps = [g for g in sheet.reading.gaps if g.kind == kind]
+    gaps = [g for g in sheet.reading.gaps if g.kind == kind and re.fullmatch(r"\d+[A-Za-z]?\d*(?:-\d+)?|\d+/\d{4}", g.text)]
     if near is not None:
         middle = (near.top + near.bottom) / 2
         gaps = [g for g in gaps if abs((g.box[1] + g.box[3]) / 2 - middle) < 1.8 * sheet.line_height]
@@ -518,6 +525,7 @@ def _read_letter_subject(heading: Heading, sheet: Sheet, number_row: int | None)
     index, at = start
     lead = rows[index].tokens[at]
     right = max(heading.split, lead.box[0] + 0.25 * sheet.reading.width)
+    right = min(right, _note_beside(rows[index : index + 8], heading, right))
     taken: list[list[Token]] = []
     previous = rows[index]
     for offset, row in enumerate(rows[index : index + 9]):
@@ -541,6 +549,24 @@ def _read_letter_subject(heading: Heading, sheet: Sheet, number_row: int | None)
     if len(text) > 6:
         value, certainty = repair_phrases(strip_marks(text))
         heading.fields["trich_yeu"] = Found(value, text, tokens, "subject", certainty=certainty)
+
+
+def _note_beside(rows: list[Row], heading: Heading, right: float) -> float:
+    """Left edge of a note typed beside the subject: words of three rows begin at one abscissa right of the number line."""
+    number = heading.fields.get("so_ky_hieu")
+    if number is None or not number.tokens:
+        return right
+    edge = number.tokens[-1].box[2]
+    beside = []
+    for row in rows:
+        if "kinh gui" in fold(row.text):
+            break
+        beside.append(row)
+    starts = [t.box[0] for row in beside for t in row.tokens if edge < t.box[0] < right + 60]
+    for start in sorted(starts):
+        if sum(abs(start - other) <= 5 for other in starts) >= 3:
+            return start - 20
+    return right
 
 
 def _vv(row: Row) -> int | None:

@@ -82,6 +82,11 @@ def is_syllable(word: str) -> bool:
     return False
 
 
+def is_word(word: str) -> bool:
+    """A possible Vietnamese syllable, or a word known from names of places and abbreviations."""
+    return is_syllable(word) or word.lower() in KNOWN_FOREIGN
+
+
 def odd_words(text: str) -> int:
     """Words of letters that cannot be Vietnamese and are not known otherwise; abbreviations in capitals are not counted
     within mixed text."""

@@ -138,6 +138,8 @@ class Form(BaseModel):
     tables: dict[str, TableForm] = Field(default_factory=dict)
     subject: bool = False
     """Bears a trích yếu (NĐ 30/2020 Điều 8)."""
+    heading: list[str] = Field(default=["so_ky_hieu", "ngay_ban_hanh", "co_quan_ban_hanh", "nguoi_ky"])
+    """Fields of the heading and the signature that this kind always bears."""
     named_signer_line: list[str] = Field(default_factory=list)
     """Line above the signer such as `NGƯỜI KÝ GIẤY KHAI SINH`."""
     issue_date: str = ""

@@ -1,0 +1,148 @@
+"""One paper prints the same names again and again (place of birth, residence, registration; a name in the subject and in
+the article). Two neighbouring words with the same letters but different accents are then a reading error in one of them.
+
+Where the readings disagree the better supported one is proposed and the field goes to a person; nothing is accepted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+
+from ocr.fields.evidence import Found
+from ocr.fields.rows import Row, Token
+from ocr.agencies import provinces
+from ocr.fields.syllables import is_word
+from ocr.normalise import key, new_tones, nfc, similarity, title_name
+
+_KINDS = frozenset({"name", "place", "agency", "text", "subject"})
+_TRUSTED = frozenset(
+    tuple(_pair.split())
+    for _pair in (
+        "ủy ban", "ban nhân", "nhân dân", "hội đồng", "đồng nhân", "thành phố", "thị trấn", "thị xã", "việt nam",
+        *(new_tones(p.name) for p in provinces() if len(p.name.split()) == 2),
+    )
+)  # fmt: skip
+"""Pairs that are right whatever was read elsewhere: the closed vocabulary."""
+_Support = dict[tuple[str, str], dict[tuple[str, str], float]]
+
+
+def _plain(word: str) -> str:
+    return re.sub(r"[^\w'’]", "", new_tones(word))
+
+
+def support_of(rows: list[Row]) -> _Support:
+    """How often, weighted by confidence, each pair of neighbouring words was read in which writing."""
+    found: _Support = defaultdict(lambda: defaultdict(float))
+    for row in rows:
+        for a, b in zip(row.tokens, row.tokens[1:], strict=False):
+            if not _paired(a, b):
+                continue
+            found[a.key, b.key][_plain(a.text), _plain(b.text)] += min(a.confidence, b.confidence)
+    return found
+
+
+def _paired(a: Token, b: Token) -> bool:
+    return len(a.key) > 1 and len(b.key) > 1 and a.key.isalpha() and b.key.isalpha() and not a.text.endswith((",", ";", ":"))
+
+
+def reconcile(found: dict[str, Found], rows: list[Row]) -> list[str]:
+    """Puts the better supported writing into values that disagree with it; returns the fields concerned."""
+    support = support_of(rows)
+    doubtful = []
+    for name, item in found.items():
+        if item.kind not in _KINDS or not item.value:
+            continue
+        value, doubt = _reconciled(item.value, support)
+        if doubt:
+            item.value = title_name(value) if item.kind == "name" else value
+            item.certainty = min(item.certainty, 0.5)
+            doubtful.append(name)
+    return doubtful
+
+
+def _reconciled(value: str, support: _Support) -> tuple[str, bool]:
+    words = nfc(value).split()
+    doubt = False
+    for at in range(len(words) - 1):
+        a, b = words[at], words[at + 1]
+        keys = key(a), key(b)
+        if keys not in support or a.endswith((",", ";", ":")):
+            continue
+        writings = support[keys]
+        if len(writings) < 2:
+            continue
+        own = (_plain(a), _plain(b))
+        if own in _TRUSTED:
+            continue
+        best = max(writings, key=lambda w: writings[w] * (1.0 if all(is_word(x) for x in w) else 0.4))
+        if best == own:
+            others = sum(weight for writing, weight in writings.items() if writing != own)
+            doubt = doubt or others > 0.6 * writings.get(own, 0.0)
+            continue
+        doubt = True
+        if writings[best] > 1.5 * writings.get(own, 0.0) or not all(is_word(x) for x in own):
+            words[at], words[at + 1] = _like(a, best[0]), _like(b, best[1])
+    return " ".join(words), doubt
+
+
+def _like(word: str, plain: str) -> str:
+    """The writing `plain` with the capitals and marks around it that `word` has."""
+    match = re.match(r"^(\W*)(.*?)(\W*)$", word)
+    core = match.group(2)
+    if _plain(core) == plain:
+        return word
+    if core.isupper() and len(core) > 1:
+        plain = plain.upper()
+    elif core[:1].isupper():
+        plain = plain[:1].upper() + plain[1:]
+    return f"{match.group(1)}{plain}{match.group(3)}"
+
+
+def place_of_issue(found: dict[str, Found]) -> bool | None:
+    """Place in the date line against the agency's own place: True when it agrees, False when it was read differently (the
+    agency's writing is then proposed), None when they say different things (a department is dated from its province)."""
+    place, agency = found.get("dia_danh"), found.get("co_quan_ban_hanh")
+    if place is None or agency is None or not place.value or not agency.value:
+        return None
+    tail = " ".join(agency.value.split()[-len(place.value.split()) :])
+    if new_tones(tail) == new_tones(place.value):
+        return True
+    if similarity(key(tail), key(place.value)) >= 0.7:
+        place.value, place.certainty = tail, min(place.certainty, 0.5)
+        agency.certainty = min(agency.certainty, 0.7)
+        return False
+    return None
+
+
+def respelled_agency(agency: Found, rows: list[Row]) -> None:
+    """An agency in damaged capitals takes its place name from running text with the same letters (`Xãbäcthành` →
+    `xã Bắc Thành`)."""
+    if not agency.value or agency.certainty > 0.97 and all(is_word(w) for w in re.findall(r"[^\W\d_]+", agency.value)):
+        return
+    words = agency.value.split()
+    for start in range(3, len(words)):
+        wanted = key("".join(words[start:]))
+        if len(wanted) < 5:
+            break
+        if writing := _written_elsewhere(wanted, rows):
+            agency.value = " ".join([*words[:start], writing])
+            agency.certainty = min(agency.certainty, 0.6)
+            return
+
+
+def _written_elsewhere(wanted: str, rows: list[Row]) -> str | None:
+    counted: dict[str, float] = defaultdict(float)
+    for row in rows:
+        for start in range(len(row.tokens)):
+            joined = ""
+            for end in range(start, min(len(row.tokens), start + 6)):
+                joined += row.tokens[end].key
+                if joined == wanted:
+                    tokens = row.tokens[start : end + 1]
+                    text = " ".join(t.text.strip(",.;:") for t in tokens)
+                    if not text.isupper():
+                        counted[text] += min(t.confidence for t in tokens)
+                if len(joined) >= len(wanted):
+                    break
+    return max(counted, key=lambda text: counted[text]) if counted else None
