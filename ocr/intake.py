@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol, Self
 
-from ocr.intake_images import ImageSource, PageImage, frames_of
+from ocr.intake_headers import frames_of
+from ocr.intake_images import ImageSource, PageImage
 from ocr.intake_pdf import PdfSource
 from ocr.intake_pdf_check import inspect_pdf
 from schemas.errors import (

@@ -19,7 +19,8 @@ import pikepdf
 import pypdfium2 as pdfium
 import pypdfium2.raw as pdfium_c
 
-from ocr.intake_images import HALF, PageImage, decode_jpeg, fit, has_colour, jpeg_size, target_size
+from ocr.intake_headers import jpeg_size
+from ocr.intake_images import HALF, PageImage, decode_jpeg, fit, has_colour, target_size
 from ocr.intake_words import born_words
 from schemas.errors import DamagedFile, EncryptedFile, InputRejected, PageFailed
 from schemas.page import Box, Word

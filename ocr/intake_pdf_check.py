@@ -13,7 +13,7 @@ import pikepdf
 import pypdfium2 as pdfium
 from pikepdf import settings as qpdf_settings
 
-from ocr.intake_images import bounded, jpeg_ends_early, jpeg_is_whole, jpeg_size
+from ocr.intake_headers import bounded, jpeg_ends_early, jpeg_is_whole, jpeg_size
 from ocr.signatures import find_signatures
 from schemas.errors import (
     DamagedFile,

@@ -24,7 +24,7 @@ from pikepdf import Array, Dictionary, Name, Pdf
 from PIL import Image, TiffImagePlugin
 
 from ocr.colour_profiles import plain_cmyk, profile_fault
-from ocr.intake_images import stored_dpi
+from ocr.intake_headers import stored_dpi
 from schemas.errors import DamagedFile, DecompressionBomb, InputRejected, UnsupportedFile
 
 DEVICE = {1: "/DeviceGray", 3: "/DeviceRGB", 4: "/DeviceCMYK"}
