@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import zxingcpp
 
-from ocr import cleanup, orientation, page_edges, quality
+from ocr import cleanup, orientation, page_edges, quality, second_look
 from ocr.engines import Engine
 from ocr.handwriting.annotate import annotate
 from ocr.intake import PageImage
@@ -51,6 +51,7 @@ def read_page(number: int, image: PageImage, born: list[Word] | None, engine: En
         return _blank_reading(number, image, settings)
     frame = upright_frame(picture, dpi, engine)
     words = engine.read(frame.clean, dpi)
+    words = second_look.without_noise(second_look.look_again(frame.pixels, words, dpi, engine))
     checked = quality.check(image, frame.pixels, frame.clean, words, frame.skew_deg, frame.sheet, settings)
     size, to_points, perspective = _shown_frame(image, frame)
     reading = PageReading(

@@ -1,0 +1,156 @@
+"""Reads again what a seal, a stamp or a signature made doubtful, in a picture that holds only the darkest ink.
+
+Print is darker than seals, stamps and pens, in colour and in grey scans alike: of the three channels the brightest is
+taken, and what is not nearly black becomes paper. Faint print would be lost with it, so only doubtful places are read
+this way and a line replaces another only when the engine is surer of it.
+"""
+
+from __future__ import annotations
+
+import re
+
+import cv2
+import numpy as np
+
+from ocr import cleanup
+from ocr.engines import Engine
+from ocr.syllables import is_plausible, without_tone
+from schemas.page import Box, Word
+
+DOUBTFUL = 0.55
+_AUTHORITY = re.compile(r"^(chủ|giám|trưởng|chánh|hiệu|viện|tm|kt|tl|tuq|ngươi ky|thủ)\b")
+
+
+def dark_ink(pixels: np.ndarray) -> np.ndarray:
+    """Grey uint8 (H, W) in which only ink near black is left of `pixels` (RGB or grey)."""
+    brightest = pixels if pixels.ndim == 2 else pixels.max(axis=2)
+    flat = cleanup.stretch(cleanup.flatten_paper(np.ascontiguousarray(brightest)))
+    table = np.clip((np.arange(256) - 20.0) * (255 / 110), 0, 255).astype(np.uint8)
+    return cv2.LUT(flat, table)
+
+
+def look_again(pixels: np.ndarray, words: list[Word], dpi: int, engine: Engine) -> list[Word]:
+    """`words` with doubtful lines replaced where the dark ink alone reads better; order and numbering kept sensible.
+
+    `pixels` in the read frame of the words.
+    """
+    regions = doubtful_regions(words, pixels.shape, dpi)
+    for left, top, right, bottom in regions:
+        picture = dark_ink(pixels[top:bottom, left:right])
+        found = engine.read(picture, dpi, layout="page")
+        moved = [w.model_copy(update={"box": (w.box[0] + left, w.box[1] + top, w.box[2] + left, w.box[3] + top)}) for w in found]
+        words = _merge(words, moved)
+    return words
+
+
+def doubtful_regions(words: list[Word], shape: tuple[int, ...], dpi: int, most: int = 3) -> list[tuple[int, int, int, int]]:
+    """Pixel boxes worth a second look: round groups of doubtful words, and under the title of who signs."""
+    height, width = shape[:2]
+    scale = 8
+    mask = np.zeros((height // scale + 1, width // scale + 1), np.uint8)
+
+    def paint(left: float, top: float, right: float, bottom: float) -> None:
+        x1, y1 = max(0, int(left / scale)), max(0, int(top / scale))
+        mask[y1 : max(0, int(bottom / scale)) + 1, x1 : max(0, int(right / scale)) + 1] = 1
+
+    trust = _line_trust(words)
+    for word in words:
+        left, top, right, bottom = word.box
+        # One odd word in a good line is no seal; entries by hand in the heading are read by ocr.handwriting.
+        if word.confidence < DOUBTFUL and bottom - top < dpi and trust[word.line] < 0.8 and top > 0.25 * height:
+            paint(left - 0.6 * dpi, top - 0.25 * dpi, right + 0.6 * dpi, bottom + 0.25 * dpi)
+        if top > 0.3 * height and left > 0.4 * width and _AUTHORITY.match(without_tone(word.text)):
+            paint(left - 0.9 * dpi, top - 0.2 * dpi, right + 0.9 * dpi, bottom + 1.9 * dpi)
+    count, _, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    order = sorted(range(1, count), key=lambda i: -stats[i, cv2.CC_STAT_AREA])[:most]
+    regions = []
+    for i in order:
+        x, y, w, h = (int(v) * scale for v in stats[i, :4])
+        regions.append((x, y, min(width, x + w), min(height, y + h)))
+    return regions
+
+
+def _line_trust(words: list[Word]) -> dict[int, float]:
+    lines: dict[int, list[Word]] = {}
+    for word in words:
+        lines.setdefault(word.line, []).append(word)
+    return {number: _trust(line) for number, line in lines.items()}
+
+
+def _merge(old: list[Word], new: list[Word]) -> list[Word]:
+    """Lines of `new` that are surer than what they cover take its place; the rest of `new` is dropped."""
+    lines: dict[int, list[Word]] = {}
+    for word in new:
+        lines.setdefault(word.line, []).append(word)
+    next_line = max((w.line for w in old), default=-1) + 1
+    result = list(old)
+    for line in lines.values():
+        # A word cut by the edge of the region must not replace a whole one.
+        sure = [w for w in line if w.confidence >= 0.6 and is_plausible(w.text)]
+        if not sure or sum(len(w.text) for w in sure) < 0.6 * sum(len(w.text) for w in line):
+            continue
+        covered = [w for w in result if any(_overlap(w.box, s.box) > 0.3 for s in sure)]
+        if covered and _trust(covered) >= _trust(sure) - 0.03:
+            continue
+        if not _keeps_all(covered, sure):
+            continue
+        if covered:
+            place = result.index(covered[0])
+            number, block = covered[0].line, covered[0].block
+        else:
+            place, number, block = _place(result, sure[0]), next_line, line[0].block + 1000
+            next_line += 1
+        gone = {id(w) for w in covered}
+        fresh = [w.model_copy(update={"line": number, "block": block}) for w in sure]
+        result = [w for w in result[:place] if id(w) not in gone] + fresh + [w for w in result[place:] if id(w) not in gone]
+    return result
+
+
+def _keeps_all(covered: list[Word], sure: list[Word]) -> bool:
+    """False when a real word, or the end of one, would vanish: the new line must hold as much as the old one."""
+    kept = sum(len(w.text) for w in covered if w.confidence > 0.5 and is_plausible(w.text))
+    if sum(len(w.text) for w in sure) < kept:
+        return False
+    return not any(
+        word.confidence > 0.8 and is_plausible(word.text) and max(_overlap(word.box, s.box) for s in sure) < 0.6
+        for word in covered
+    )
+
+
+def _place(words: list[Word], word: Word) -> int:
+    """Where a new line goes: behind the last word that stands above it in the same half of the page."""
+    best = 0
+    for index, other in enumerate(words):
+        if other.box[3] <= word.box[1] + 4:
+            best = index + 1
+    return best
+
+
+def _trust(words: list[Word]) -> float:
+    """Mean confidence by length; what is not a word counts half."""
+    weight = sum(len(w.text) for w in words)
+    return sum(w.confidence * len(w.text) * (1.0 if is_plausible(w.text) else 0.5) for w in words) / max(1, weight)
+
+
+def _overlap(a: Box, b: Box) -> float:
+    """Shared area over the smaller box."""
+    width = min(a[2], b[2]) - max(a[0], b[0])
+    height = min(a[3], b[3]) - max(a[1], b[1])
+    if width <= 0 or height <= 0:
+        return 0.0
+    return width * height / max(1.0, min((a[2] - a[0]) * (a[3] - a[1]), (b[2] - b[0]) * (b[3] - b[1])))
+
+
+def without_noise(words: list[Word]) -> list[Word]:
+    """Drops what the engine made of pen strokes and seal rings: doubtful non-words in lines that hold no sure word."""
+    lines: dict[int, list[Word]] = {}
+    for word in words:
+        lines.setdefault(word.line, []).append(word)
+    noise: set[int] = set()
+    for line in lines.values():
+        if any(w.confidence > 0.8 and len(w.text) > 1 and is_plausible(w.text) for w in line):
+            continue
+        doubtful = [w for w in line if w.confidence < DOUBTFUL and not (is_plausible(w.text) and len(w.text) > 2)]
+        if sum(len(w.text) for w in doubtful) >= 0.5 * sum(len(w.text) for w in line):
+            noise.update(id(w) for w in doubtful)
+    return [w for w in words if id(w) not in noise]
