@@ -23,7 +23,9 @@ def main(argv: list[str] | None = None) -> int:
     some.add_argument("--count", type=int, required=True)
     some.add_argument("--seed", type=int, default=1)
     some.add_argument("--out", type=Path, required=True)
-    some.add_argument("--kind", action="append", choices=sorted(KINDS), help="only this kind (may be repeated)")
+    some.add_argument(
+        "--kind", action="append", choices=sorted(KINDS), help="only this kind (may be repeated)"
+    )
     args = parser.parse_args(argv)
     try:
         if args.command == "stacks":

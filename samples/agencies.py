@@ -14,7 +14,7 @@ _SHORT = {
 
 
 def short(name: str) -> str:
-    """"huyện Bù Đăng" -> "H. BÙ ĐĂNG", as seals read."""
+    """ "huyện Bù Đăng" -> "H. BÙ ĐĂNG", as seals read."""
     for unit in sorted(_SHORT, key=len, reverse=True):
         if name.startswith(unit + " "):
             return f"{_SHORT[unit]} {name[len(unit) + 1 :].upper()}"
@@ -49,7 +49,9 @@ class Agency:
 def _variants(name: str, places: list[str]) -> tuple[str, ...]:
     """Ways to write an agency with more or fewer of its places, long and abbreviated."""
     out = []
-    for stem in dict.fromkeys([name, name.replace("Ủy ban nhân dân", "UBND"), name.replace("Hội đồng nhân dân", "HĐND")]):
+    for stem in dict.fromkeys(
+        [name, name.replace("Ủy ban nhân dân", "UBND"), name.replace("Hội đồng nhân dân", "HĐND")]
+    ):
         out.append(stem)
         for some in (places[:1], places, places[-1:]):
             if some:
@@ -124,6 +126,7 @@ def province_committee(rng: random.Random, place: Place) -> Agency:
 
 DEPARTMENTS = (
     ("Sở Y tế", "SYT", ("SỞ", "Y TẾ")), ("Sở Nội vụ", "SNV", ("SỞ", "NỘI VỤ")), ("Sở Xây dựng", "SXD", ("SỞ", "XÂY DỰNG")),
+    ("Sở Tài nguyên và Môi trường", "STNMT", ("SỞ", "TÀI NGUYÊN", "MÔI TRƯỜNG")),
     ("Sở Tài chính", "STC", ("SỞ", "TÀI CHÍNH")), ("Sở Công Thương", "SCT", ("SỞ", "CÔNG THƯƠNG")),
     ("Sở Giáo dục và Đào tạo", "SGDĐT", ("SỞ", "GIÁO DỤC", "VÀ ĐÀO TẠO")),
     ("Sở Nông nghiệp và Môi trường", "SNNMT", ("SỞ", "NÔNG NGHIỆP", "VÀ MÔI TRƯỜNG")),
@@ -133,9 +136,9 @@ DEPARTMENTS = (
 )  # fmt: skip
 
 
-def department(rng: random.Random, place: Place) -> Agency:
-    """A department (Sở) of a province."""
-    name, symbol, middle = rng.choice(DEPARTMENTS)
+def department(rng: random.Random, place: Place, about: str = "") -> Agency:
+    """A department (Sở) of a province; ``about`` picks those with that word."""
+    name, symbol, middle = rng.choice([row for row in DEPARTMENTS if about in row[0]])
     upper = place.province.upper()
     short_parent = rng.random() < 0.7
     parent = f"{'UBND' if short_parent else 'Ủy ban nhân dân'} {place.province}"
@@ -181,7 +184,9 @@ def council(rng: random.Random, place: Place) -> Agency:
     """The people's council of a commune."""
     stem = f"Hội đồng nhân dân {place.commune}"
     name = place.commune.upper()
-    heading = rng.choice([(("HỘI ĐỒNG NHÂN DÂN", True), (name, True)), ((f"HỘI ĐỒNG NHÂN DÂN {name}", True),)])
+    heading = rng.choice(
+        [(("HỘI ĐỒNG NHÂN DÂN", True), (name, True)), ((f"HỘI ĐỒNG NHÂN DÂN {name}", True),)]
+    )
     return Agency(
         name=stem, accept=_variants(stem, [part for part in (place.district, place.province) if part]), parent="",
         heading=heading, symbol="HĐND", seat=bare(place.commune), head="CHỦ TỊCH", deputy="PHÓ CHỦ TỊCH",
@@ -191,7 +196,12 @@ def council(rng: random.Random, place: Place) -> Agency:
     )  # fmt: skip
 
 
-SCHOOLS = ("Trường THCS Kim Đồng", "Trường Tiểu học Lê Văn Tám", "Trường THPT Nguyễn Trãi", "Trường Mầm non Hoa Sen")
+SCHOOLS = (
+    "Trường THCS Kim Đồng",
+    "Trường Tiểu học Lê Văn Tám",
+    "Trường THPT Nguyễn Trãi",
+    "Trường Mầm non Hoa Sen",
+)
 
 
 def institution(rng: random.Random, place: Place) -> Agency:
@@ -245,5 +255,7 @@ def signing(rng: random.Random, agency: Agency, collective: bool, orders: bool =
             return Signing(("TL. CHỦ TỊCH",), "CHÁNH VĂN PHÒNG")
         if roll < 0.95:
             return Signing(("TL. CHỦ TỊCH", "KT. CHÁNH VĂN PHÒNG"), "PHÓ CHÁNH VĂN PHÒNG")
-        return Signing((f"TUQ. {agency.head}",), "TRƯỞNG PHÒNG TƯ PHÁP" if agency.level == "district" else "PHÓ CHỦ TỊCH")
+        return Signing(
+            (f"TUQ. {agency.head}",), "TRƯỞNG PHÒNG TƯ PHÁP" if agency.level == "district" else "PHÓ CHỦ TỊCH"
+        )
     return Signing((f"KT. {agency.head}",), agency.deputy)

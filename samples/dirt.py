@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -58,12 +58,17 @@ class Dirt:
     coarse: float = 1.0
     quality: int = 85
     phone: bool = False
-    extra: dict[str, float] = field(default_factory=dict)
 
 
 def _clean(rng: random.Random) -> Dirt:
     name = rng.choice(["colour300", "colour200", "grey300", "contrast300"])
-    dirt = Dirt(name, dpi=200 if name.endswith("200") else 300, skew=0.25, quality=rng.randint(72, 88), noise=rng.uniform(0, 1.5))
+    dirt = Dirt(
+        name,
+        dpi=200 if name.endswith("200") else 300,
+        skew=0.25,
+        quality=rng.randint(72, 88),
+        noise=rng.uniform(0, 1.5),
+    )
     if name.startswith("grey"):
         dirt.mode = "grey"
     if name.startswith("contrast"):
@@ -73,7 +78,17 @@ def _clean(rng: random.Random) -> Dirt:
 
 def _office(rng: random.Random) -> Dirt:
     name = rng.choices(
-        ["colour300", "colour200", "grey200", "bilevel300", "bilevel200", "yellow", "through", "streaks", "binder"],
+        [
+            "colour300",
+            "colour200",
+            "grey200",
+            "bilevel300",
+            "bilevel200",
+            "yellow",
+            "through",
+            "streaks",
+            "binder",
+        ],
         [3, 3, 2, 2, 1.5, 1.5, 1.5, 1, 1.5],
     )[0]
     dirt = Dirt(name, dpi=rng.choice([200, 300]), skew=1.3, quality=rng.randint(38, 75), noise=rng.uniform(1, 6),
@@ -100,16 +115,29 @@ def _office(rng: random.Random) -> Dirt:
 
 
 def _hard(rng: random.Random) -> Dirt:
-    name = rng.choices(["fax", "copy", "faded", "old", "through", "phone", "low", "edges", "dark"], [1.5, 2, 1.5, 2, 2, 3, 1.5, 1.5, 1])[0]
-    dirt = Dirt(name, dpi=rng.choice([200, 200, 300]), skew=2.8, quality=rng.randint(26, 60), noise=rng.uniform(4, 12),
-                blur=rng.uniform(0.5, 1.2), light=rng.uniform(0.04, 0.2), ink=rng.uniform(0.6, 0.95))  # fmt: skip
+    name = rng.choices(
+        ["fax", "copy", "faded", "old", "through", "phone", "low", "edges", "dark"],
+        [1.5, 2, 1.5, 2, 2, 3, 1.5, 1.5, 1],
+    )[0]
+    dirt = Dirt(name, dpi=rng.choice([200, 200, 300]), skew=2.8, quality=rng.randint(26, 60), noise=rng.uniform(4, 17),
+                blur=rng.uniform(0.5, 1.4), light=rng.uniform(0.04, 0.2), ink=rng.uniform(0.6, 0.95))  # fmt: skip
     dirt.holes = rng.random() < 0.25
     dirt.folds = rng.choice([0, 0, 1, 2])
     if name == "fax":
-        dirt.mode, dirt.dpi, dirt.coarse, dirt.speckle = "bilevel", 200, rng.uniform(0.55, 0.8), rng.randint(200, 1500)
+        dirt.mode, dirt.dpi, dirt.coarse, dirt.speckle = (
+            "bilevel",
+            200,
+            rng.uniform(0.55, 0.8),
+            rng.randint(200, 1500),
+        )
         dirt.noise, dirt.ink, dirt.threshold = rng.uniform(2, 8), rng.uniform(0.8, 1), rng.uniform(135, 180)
     elif name == "copy":
-        dirt.mode, dirt.copies, dirt.speckle, dirt.edges = rng.choice(["grey", "bilevel"]), 2, rng.randint(150, 1200), rng.uniform(0.2, 1)
+        dirt.mode, dirt.copies, dirt.speckle, dirt.edges = (
+            rng.choice(["grey", "bilevel"]),
+            2,
+            rng.randint(150, 1200),
+            rng.uniform(0.2, 1),
+        )
         dirt.threshold = rng.uniform(150, 190)
     elif name == "faded":
         dirt.ink, dirt.noise = rng.uniform(0.38, 0.58), rng.uniform(3, 8)
@@ -121,7 +149,7 @@ def _hard(rng: random.Random) -> Dirt:
     elif name == "phone":
         dirt.phone, dirt.dpi, dirt.quality, dirt.holes = True, 200, rng.randint(55, 82), False
     elif name == "low":
-        dirt.dpi, dirt.coarse = 200, rng.uniform(0.6, 0.8)
+        dirt.dpi, dirt.coarse = 200, rng.uniform(0.5, 0.75)
     elif name == "edges":
         dirt.edges, dirt.streaks = rng.uniform(0.7, 1.6), rng.randint(0, 3)
     else:
@@ -150,7 +178,9 @@ def scan(pages: list[Array], level: str, rng: random.Random, *, back: Array | No
     return out
 
 
-def scan_page(page: Array, dirt: Dirt, rng: random.Random, behind: Array | None = None, turn: int = 0) -> Scan:
+def scan_page(
+    page: Array, dirt: Dirt, rng: random.Random, behind: Array | None = None, turn: int = 0
+) -> Scan:
     """One page through ``dirt``: (h, w, 3) uint8 at 300 dpi -> Scan."""
     noise = np.random.default_rng(rng.getrandbits(63))
     scale = dirt.dpi / SOURCE_DPI
@@ -200,7 +230,9 @@ def _table(image: Array, curve: Callable[[Array], Array]) -> Array:
 
 def _multiply(image: Array, factor: Array) -> Array:
     """Image times a field given at low resolution (h, w) or (h, w, 3), values about 1."""
-    big = cv2.resize(factor.astype(np.float32), (image.shape[1], image.shape[0]), interpolation=cv2.INTER_LINEAR)
+    big = cv2.resize(
+        factor.astype(np.float32), (image.shape[1], image.shape[0]), interpolation=cv2.INTER_LINEAR
+    )
     if image.ndim == 3 and big.ndim == 2:
         big = cv2.merge([big, big, big])
     return cv2.multiply(image, big, dtype=cv2.CV_8U)
@@ -225,7 +257,12 @@ def _through(image: Array, behind: Array, strength: float, rng: random.Random) -
     back = cv2.resize(back[:, ::-1], (image.shape[1], image.shape[0]), interpolation=cv2.INTER_AREA)
     shift = np.float32([[1, 0, rng.uniform(-25, 25)], [0, 1, rng.uniform(-40, 40)]])
     white = (255, 255, 255)
-    back = cv2.warpAffine(cv2.GaussianBlur(back, (0, 0), rng.uniform(1.2, 2.6)), shift, (image.shape[1], image.shape[0]), borderValue=white)
+    back = cv2.warpAffine(
+        cv2.GaussianBlur(back, (0, 0), rng.uniform(1.2, 2.6)),
+        shift,
+        (image.shape[1], image.shape[0]),
+        borderValue=white,
+    )
     pale = _table(back, lambda v: 255 - (255 - v) * strength)
     return cv2.multiply(image, pale, scale=1 / 255)
 
@@ -239,7 +276,11 @@ def _folds(image: Array, count: int, rng: random.Random) -> Array:
         at = rng.choice([1 / 3, 1 / 2, 2 / 3]) + rng.uniform(-0.03, 0.03)
         tilt = rng.uniform(-0.01, 0.01)
         y, x = np.mgrid[0:rows, 0:columns].astype(np.float32)
-        distance = (y / rows - at - tilt * x / columns) * rows if across else (x / columns - at - tilt * y / rows) * columns
+        distance = (
+            (y / rows - at - tilt * x / columns) * rows
+            if across
+            else (x / columns - at - tilt * y / rows) * columns
+        )
         fold *= 1 - rng.uniform(0.08, 0.22) * np.exp(-np.abs(distance) / 1.2)
         fold *= 1 - rng.uniform(0.03, 0.10) * np.exp(-np.abs(distance) / 18) * (distance > 0)
     return _multiply(image, fold)
@@ -251,12 +292,12 @@ def _paper(image: Array, dirt: Dirt, rng: random.Random, noise: np.random.Genera
     y, x = np.mgrid[0:rows, 0:columns].astype(np.float32)
     angle = rng.uniform(0, 6.28)
     slope = (np.cos(angle) * (x / columns - 0.5) + np.sin(angle) * (y / rows - 0.5)) * 2
-    field_ = 1 - dirt.light * np.clip(0.5 + 0.6 * slope, 0, 1.2)
-    field_ = field_ * _smooth(noise, rows, columns, 0.012 + 0.05 * (1 - dirt.paper[2]))
+    shade = 1 - dirt.light * np.clip(0.5 + 0.6 * slope, 0, 1.2)
+    shade = shade * _smooth(noise, rows, columns, 0.012 + 0.05 * (1 - dirt.paper[2]))
     if image.ndim == 2:
-        return _multiply(image, field_ * float(np.mean(dirt.paper)))
+        return _multiply(image, shade * float(np.mean(dirt.paper)))
     tint = np.array(dirt.paper, np.float32)
-    return _multiply(image, field_[..., None] * tint)
+    return _multiply(image, shade[..., None] * tint)
 
 
 def _streaks(image: Array, count: int, rng: random.Random) -> None:
@@ -265,7 +306,9 @@ def _streaks(image: Array, count: int, rng: random.Random) -> None:
         x = rng.randint(20, image.shape[1] - 20)
         wide = rng.randint(1, 3)
         band = image[:, x : x + wide].astype(np.float32)
-        image[:, x : x + wide] = np.clip(band * rng.uniform(0.45, 0.9) + rng.uniform(0, 40), 0, 255).astype(np.uint8)
+        image[:, x : x + wide] = np.clip(band * rng.uniform(0.45, 0.9) + rng.uniform(0, 40), 0, 255).astype(
+            np.uint8
+        )
 
 
 def _holes(image: Array, dpi: int, rng: random.Random) -> None:
@@ -276,7 +319,14 @@ def _holes(image: Array, dpi: int, rng: random.Random) -> None:
     dark = rng.randint(10, 90)
     colour = (dark, dark, dark) if image.ndim == 3 else dark
     for side in (-1, 1):
-        cv2.circle(image, (x + rng.randint(-2, 2), round(middle + side * 40 * mm)), round(3 * mm), colour, -1, cv2.LINE_AA)
+        cv2.circle(
+            image,
+            (x + rng.randint(-2, 2), round(middle + side * 40 * mm)),
+            round(3 * mm),
+            colour,
+            -1,
+            cv2.LINE_AA,
+        )
 
 
 def _feed(image: Array, dirt: Dirt, rng: random.Random) -> tuple[Array, float]:
@@ -298,10 +348,18 @@ def _edges(image: Array, strength: float, rng: random.Random) -> None:
     for side in rng.sample(["left", "right", "top", "bottom"], rng.randint(1, 3)):
         along = height if side in ("left", "right") else width
         deep = round(strength * rng.uniform(0.01, 0.035) * width) + 2
-        wobble = np.interp(np.arange(along), np.linspace(0, along, 12), [rng.uniform(0.5, 1.3) for _ in range(12)]) * deep
+        wobble = (
+            np.interp(np.arange(along), np.linspace(0, along, 12), [rng.uniform(0.5, 1.3) for _ in range(12)])
+            * deep
+        )
         shade = np.clip((np.arange(deep * 2)[None, :] - wobble[:, None]) / max(2, deep * 0.25), 0, 1)
         shade = np.clip(shade + rng.uniform(0, 0.2), 0, 1).astype(np.float32)
-        view = {"left": image, "right": image[:, ::-1], "top": image.swapaxes(0, 1), "bottom": image[::-1].swapaxes(0, 1)}[side]
+        view = {
+            "left": image,
+            "right": image[:, ::-1],
+            "top": image.swapaxes(0, 1),
+            "bottom": image[::-1].swapaxes(0, 1),
+        }[side]
         part = view[:, : deep * 2]
         factor = shade[..., None] if image.ndim == 3 else shade
         view[:, : deep * 2] = (part * factor).astype(np.uint8)
@@ -312,7 +370,15 @@ def _grain(image: Array, amount: float, noise: np.random.Generator) -> Array:
     height, width = image.shape[:2]
     # one tile of noise shifted about is as good as fresh noise and five times as fast
     tile = noise.normal(0, amount, (height // 2 + 64, width // 2 + 64)).astype(np.int8)
-    rows = [np.hstack([np.roll(tile, int(noise.integers(0, 999)))[: height // 2 + 1, : width // 2 + 1] for _ in range(2)]) for _ in range(2)]
+    rows = [
+        np.hstack(
+            [
+                np.roll(tile, int(noise.integers(0, 999)))[: height // 2 + 1, : width // 2 + 1]
+                for _ in range(2)
+            ]
+        )
+        for _ in range(2)
+    ]
     grain = np.vstack(rows)[:height, :width]
     if image.ndim == 3:
         grain = cv2.merge([grain, np.roll(grain, 3), np.roll(grain, (5, 7))[...]])
@@ -325,7 +391,13 @@ def _speckle(image: Array, count: int, noise: np.random.Generator, bilevel: bool
     for x, y, size, light in zip(noise.integers(0, width, count), noise.integers(0, height, count), noise.exponential(1.1, count),
                                  noise.random(count) < 0.25, strict=True):  # fmt: skip
         value = 255 if light else 0 if bilevel else int(noise.integers(20, 120))
-        cv2.circle(image, (int(x), int(y)), int(min(4, size)), (value, value, value) if image.ndim == 3 else value, -1)
+        cv2.circle(
+            image,
+            (int(x), int(y)),
+            int(min(4, size)),
+            (value, value, value) if image.ndim == 3 else value,
+            -1,
+        )
 
 
 def _phone(image: Array, rng: random.Random, noise: np.random.Generator) -> tuple[Array, float]:
@@ -335,8 +407,14 @@ def _phone(image: Array, rng: random.Random, noise: np.random.Generator) -> tupl
     height, width = image.shape[:2]
     out_w, out_h = width, round(width * 4 / 3 * rng.uniform(1.02, 1.08))
     wood = noise.normal(0, 1, (out_h // 8, 6)).astype(np.float32)
-    grain = cv2.resize(wood, (out_w, out_h), interpolation=cv2.INTER_CUBIC) if rng.random() < 0.6 else np.zeros((out_h, out_w), np.float32)
-    base = np.array(rng.choice([(118, 88, 62), (70, 66, 64), (150, 146, 140), (60, 78, 96), (136, 112, 92)]), np.float32)
+    grain = (
+        cv2.resize(wood, (out_w, out_h), interpolation=cv2.INTER_CUBIC)
+        if rng.random() < 0.6
+        else np.zeros((out_h, out_w), np.float32)
+    )
+    base = np.array(
+        rng.choice([(118, 88, 62), (70, 66, 64), (150, 146, 140), (60, 78, 96), (136, 112, 92)]), np.float32
+    )
     table = np.clip(base + grain[..., None] * 7 + rng.uniform(-8, 8), 0, 255).astype(np.uint8)
     fit = min(out_w * rng.uniform(0.88, 0.97) / width, out_h * rng.uniform(0.88, 0.96) / height)
     w, h = width * fit, height * fit
@@ -345,7 +423,10 @@ def _phone(image: Array, rng: random.Random, noise: np.random.Generator) -> tupl
     turn = np.deg2rad(skew)
     corners = []
     for sx, sy in ((-1, -1), (1, -1), (1, 1), (-1, 1)):
-        x, y = sx * w / 2 * (1 + sy * rng.uniform(-0.01, 0.035)), sy * h / 2 * (1 + sx * rng.uniform(-0.012, 0.012))
+        x, y = (
+            sx * w / 2 * (1 + sy * rng.uniform(-0.01, 0.035)),
+            sy * h / 2 * (1 + sx * rng.uniform(-0.012, 0.012)),
+        )
         corners.append((cx + x * np.cos(turn) - y * np.sin(turn), cy + x * np.sin(turn) + y * np.cos(turn)))
     source = np.float32([(0, 0), (width, 0), (width, height), (0, height)])
     matrix = cv2.getPerspectiveTransform(source, np.float32(corners))
@@ -355,11 +436,15 @@ def _phone(image: Array, rng: random.Random, noise: np.random.Generator) -> tupl
     table = _multiply(table, 1 - 0.5 * shadow)
     photo = np.where(mask[..., None] > 127, sheet, table)
     y, x = np.mgrid[0:60, 0:45].astype(np.float32) / np.float32([[[60]], [[45]]])
-    lamp = 1.02 - rng.uniform(0.15, 0.45) * ((x - rng.uniform(0.2, 0.8)) ** 2 + (y - rng.uniform(0.2, 0.8)) ** 2)
+    lamp = 1.02 - rng.uniform(0.15, 0.45) * (
+        (x - rng.uniform(0.2, 0.8)) ** 2 + (y - rng.uniform(0.2, 0.8)) ** 2
+    )
     if rng.random() < 0.5:  # the hand and the phone throw a soft shadow
         edge = (x * rng.uniform(-1, 1) + y) - rng.uniform(0.35, 0.9)
         lamp *= 1 - rng.uniform(0.15, 0.35) / (1 + np.exp(-edge * 14))
-    cast = np.array(rng.choice([(1.0, 0.96, 0.86), (0.94, 0.98, 1.0), (0.97, 1.0, 0.93), (1.0, 1.0, 1.0)]), np.float32)
+    cast = np.array(
+        rng.choice([(1.0, 0.96, 0.86), (0.94, 0.98, 1.0), (0.97, 1.0, 0.93), (1.0, 1.0, 1.0)]), np.float32
+    )
     photo = _multiply(photo, np.clip(lamp, 0.25, 1.1)[..., None] * cast)
     return cv2.GaussianBlur(photo, (0, 0), rng.uniform(0.3, 0.8)), skew
 
@@ -378,7 +463,9 @@ def encoded(page: Scan) -> bytes:
 
 def write_pdf(pages: list[Scan], path: Path) -> None:
     """One image a page at its own size; the same input gives the same bytes."""
-    path.write_bytes(img2pdf.convert([encoded(page) for page in pages], engine=img2pdf.Engine.internal, nodate=True))
+    path.write_bytes(
+        img2pdf.convert([encoded(page) for page in pages], engine=img2pdf.Engine.internal, nodate=True)
+    )
 
 
 def write_tiff(pages: list[Scan], path: Path) -> None:
@@ -395,6 +482,8 @@ def write_image(page: Scan, path: Path) -> None:
     """A single JPEG or PNG, by the file's suffix."""
     picture = Image.fromarray(page.pixels)
     if path.suffix == ".png":
-        (picture.convert("1") if page.bilevel else picture).save(path, dpi=(page.dpi, page.dpi), optimize=True)
+        (picture.convert("1") if page.bilevel else picture).save(
+            path, dpi=(page.dpi, page.dpi), optimize=True
+        )
     else:
         picture.save(path, quality=page.quality, dpi=(page.dpi, page.dpi), subsampling=2)

@@ -17,7 +17,13 @@ from pathlib import Path
 from fontTools.ttLib import TTCollection, TTFont
 from PIL import ImageFont
 
-FONT_DIRS = ("/usr/share/fonts", "/usr/local/share/fonts", "~/.local/share/fonts", "~/.fonts", "/Library/Fonts")
+FONT_DIRS = (
+    "/usr/share/fonts",
+    "/usr/local/share/fonts",
+    "~/.local/share/fonts",
+    "~/.fonts",
+    "/Library/Fonts",
+)
 
 PACKAGES = {
     "Liberation Serif": "fonts-liberation2",
@@ -74,7 +80,9 @@ def require(path: str | Path, family: str = "") -> str:
     lacking = missing_letters(str(path))
     if lacking:
         some = " ".join(sorted(lacking)[:8])
-        raise FontMissing(f"Font {family or path} lacks {len(lacking)} Vietnamese letters ({some} ...). {advice}")
+        raise FontMissing(
+            f"Font {family or path} lacks {len(lacking)} Vietnamese letters ({some} ...). {advice}"
+        )
     return str(path)
 
 
@@ -90,7 +98,10 @@ def _faces() -> tuple[_Face, ...]:
     """All installed outline fonts: asked of fontconfig, else read from the usual folders."""
     if shutil.which("fc-list"):
         out = subprocess.run(
-            ["fc-list", "--format", "%{family[0]}\t%{style[0]}\t%{file}\n"], capture_output=True, text=True, check=True
+            ["fc-list", "--format", "%{family[0]}\t%{style[0]}\t%{file}\n"],
+            capture_output=True,
+            text=True,
+            check=True,
         ).stdout
         rows = (line.split("\t") for line in out.splitlines() if line.count("\t") == 2)
         return tuple(sorted((_Face(*row) for row in rows), key=lambda face: (face.path, face.style)))

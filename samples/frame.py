@@ -13,8 +13,17 @@ from samples import fonts, ink, seals
 from samples.agencies import Agency, Signing
 from samples.page import HEIGHT, WIDTH, Doc, Runs, pt, t
 
-MOTTO = ("Độc lập - Tự do - Hạnh phúc", "Độc lập - Tự do - Hạnh phúc", "Độc lập – Tự do – Hạnh phúc", "Độc lập - Tự do - Hạnh Phúc")
-NATION = ("CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM", "CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM", "CỘNG HOÀ XÃ HỘI CHỦ NGHĨA VIỆT NAM")
+MOTTO = (
+    "Độc lập - Tự do - Hạnh phúc",
+    "Độc lập - Tự do - Hạnh phúc",
+    "Độc lập – Tự do – Hạnh phúc",
+    "Độc lập - Tự do - Hạnh Phúc",
+)
+NATION = (
+    "CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM",
+    "CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM",
+    "CỘNG HOÀ XÃ HỘI CHỦ NGHĨA VIỆT NAM",
+)
 
 
 @dataclass(frozen=True)
@@ -31,7 +40,12 @@ class Pen:
         if rng.random() >= share:
             return cls(False, False, False, 0.0)
         day = rng.random() < 0.85
-        return cls(rng.random() < 0.92 or not day, day, day and rng.random() < 0.3, rng.choice([0.0, rng.uniform(1.4, 3.2)]))
+        return cls(
+            rng.random() < 0.92 or not day,
+            day,
+            day and rng.random() < 0.3,
+            rng.choice([0.0, rng.uniform(1.4, 3.2)]),
+        )
 
 
 def number_runs(doc: Doc, number: str, symbol: str, pen: Pen, style: str = "", label: str = "Số:") -> Runs:
@@ -41,7 +55,11 @@ def number_runs(doc: Doc, number: str, symbol: str, pen: Pen, style: str = "", l
     tail = [t(f"/{symbol}", style, "so_ky_hieu")] if symbol else []
     label = label + " " if not pen.number or not pen.gap else label
     wide = max(pen.gap, 0.52 * len(number) + 0.3) if pen.gap else 0.0
-    return [t(label, style), t(number, style + ("h" if pen.number else ""), "so_ky_hieu", gap=wide if pen.number else 0.0), *tail]
+    return [
+        t(label, style),
+        t(number, style + ("h" if pen.number else ""), "so_ky_hieu", gap=wide if pen.number else 0.0),
+        *tail,
+    ]
 
 
 def month_text(rng: random.Random, month: int) -> str:
@@ -49,7 +67,9 @@ def month_text(rng: random.Random, month: int) -> str:
     return f"{month:02d}" if month < 3 or rng.random() < 0.45 else str(month)
 
 
-def date_runs(doc: Doc, day: date, pen: Pen, style: str = "", name: str = "ngay_ban_hanh", head: str = "ngày") -> Runs:
+def date_runs(
+    doc: Doc, day: date, pen: Pen, style: str = "", name: str = "ngay_ban_hanh", head: str = "ngày"
+) -> Runs:
     """``ngày 05 tháng 3 năm 2020``, day and month perhaps by hand; sets the field."""
     doc.set(name, day.isoformat())
     gap = pen.gap * 0.75
@@ -58,14 +78,18 @@ def date_runs(doc: Doc, day: date, pen: Pen, style: str = "", name: str = "ngay_
     runs = [t(head + space, style, name)]
     runs.append(t(f"{day.day:02d}", style + ("h" if pen.day else ""), name, gap=wide if pen.day else 0.0))
     runs[0] = t(head + (space if pen.day else " "), style, name)
-    runs.append(t(("" if pen.day and gap else " ") + "tháng" + ("" if pen.month and gap else " "), style, name))
+    runs.append(
+        t(("" if pen.day and gap else " ") + "tháng" + ("" if pen.month and gap else " "), style, name)
+    )
     month = month_text(doc.rng, day.month)
     runs.append(t(month, style + ("h" if pen.month else ""), name, gap=wide if pen.month else 0.0))
     runs.append(t(("" if pen.month and gap else " ") + f"năm {day.year}", style, name))
     return runs
 
 
-def heading(doc: Doc, agency: Agency, *, left: list[Runs] | None = None, right: list[Runs] | None = None) -> None:
+def heading(
+    doc: Doc, agency: Agency, *, left: list[Runs] | None = None, right: list[Runs] | None = None
+) -> None:
     """Agency on the left, state name and motto on the right, then number (left) and place with date (right)."""
     rng, style = doc.rng, doc.style
     size = rng.choice([12, 12.5, 13]) if style.size >= 13 else 12
@@ -75,18 +99,35 @@ def heading(doc: Doc, agency: Agency, *, left: list[Runs] | None = None, right: 
     pad = pt(4)
     with doc.column(doc.x0 - pt(10), split - pad):
         for text, bold in agency.heading:
-            doc.para([t(text, "b" if bold else "", _heading_field(agency, text), size=size)], align="center", after=0, leading=1.15)
+            doc.para(
+                [t(text, "b" if bold else "", _heading_field(agency, text), size=size)],
+                align="center",
+                after=0,
+                leading=1.15,
+            )
         middle, span = (doc.x0 + doc.x1) / 2, (doc.x1 - doc.x0) * rng.uniform(0.14, 0.24)
         doc.rule(middle - span, middle + span, doc.y + pt(2), rng.choice([2, 3, 4]))
     doc.set("co_quan_ban_hanh", agency.name, *agency.accept)
     if agency.parent:
-        doc.set("co_quan_chu_quan", agency.parent, agency.parent.replace("UBND", "Ủy ban nhân dân"), agency.parent.upper())
+        doc.set(
+            "co_quan_chu_quan",
+            agency.parent,
+            agency.parent.replace("UBND", "Ủy ban nhân dân"),
+            agency.parent.upper(),
+        )
     below_left = doc.y + pt(6)
     doc.y = top
     with doc.column(split + pad, doc.x1 + pt(10)):
         nation = rng.choice(NATION)
-        doc.para([t(nation, "b", size=min(size, _fit(doc, nation, doc.x1 - doc.x0)))], align="center", after=0, leading=1.15)
-        wide = doc.para([t(rng.choice(MOTTO), "b", size=size + rng.choice([0, 1]))], align="center", after=0, leading=1.15)
+        doc.para(
+            [t(nation, "b", size=min(size, _fit(doc, nation, doc.x1 - doc.x0)))],
+            align="center",
+            after=0,
+            leading=1.15,
+        )
+        wide = doc.para(
+            [t(rng.choice(MOTTO), "b", size=size + rng.choice([0, 1]))], align="center", after=0, leading=1.15
+        )
         middle = (doc.x0 + doc.x1) / 2
         if rng.random() < 0.94:
             doc.rule(middle - wide / 2, middle + wide / 2, doc.y + pt(2), rng.choice([2, 3, 4]))
@@ -135,21 +176,35 @@ def state_heading(doc: Doc) -> None:
 
 def place_date(doc: Doc, agency: Agency, day: date, pen: Pen) -> Runs:
     """``Ba Vì, ngày 05 tháng 3 năm 2020`` in italics; sets ``dia_danh`` and ``ngay_ban_hanh``."""
-    seat = agency.seat.replace("Thành phố Hồ Chí Minh", doc.rng.choice(["Thành phố Hồ Chí Minh", "TP. Hồ Chí Minh"]))
+    seat = agency.seat.replace(
+        "Thành phố Hồ Chí Minh", doc.rng.choice(["Thành phố Hồ Chí Minh", "TP. Hồ Chí Minh"])
+    )
     doc.set("dia_danh", seat, "Hồ Chí Minh" if "Hồ Chí Minh" in seat else "")
     return [t(seat, "i", "dia_danh"), t(", ", "i"), *date_runs(doc, day, pen, "i")]
 
 
-def title(doc: Doc, text: str, *lines: str, size: float = 0.0, value: str = "", subject: bool = False, rule: bool = False) -> None:
+def title(
+    doc: Doc,
+    text: str,
+    *lines: str,
+    size: float = 0.0,
+    value: str = "",
+    subject: bool = False,
+    rule: bool = False,
+) -> None:
     """The kind of paper in capitals, with further lines below (subject of a decision, "(BẢN SAO)")."""
     rng = doc.rng
     doc.set("loai_van_ban", value or text, text)
-    doc.para([t(text, "b", "loai_van_ban", size=size or rng.choice([14, 14, 15, 16]))], align="center", after=1)
+    doc.para(
+        [t(text, "b", "loai_van_ban", size=size or rng.choice([14, 14, 15, 16]))], align="center", after=1
+    )
     wide = 0.0
     margin = (doc.x1 - doc.x0) * rng.uniform(0.04, 0.14)
     with doc.column(doc.x0 + margin, doc.x1 - margin):
         for line in lines:
-            wide = doc.para([t(line, "b", "trich_yeu" if subject else "")], align="center", after=0, leading=1.15)
+            wide = doc.para(
+                [t(line, "b", "trich_yeu" if subject else "")], align="center", after=0, leading=1.15
+            )
     if rule and wide:
         middle = (doc.x0 + doc.x1) / 2
         doc.rule(middle - wide * 0.2, middle + wide * 0.2, doc.y + pt(3))
@@ -222,7 +277,11 @@ def _stamp_and_sign(
     ratio = (name_y - title_end + pt(26)) / max(1, mine.height)
     if ratio < 1:
         mine = mine.resize((max(1, round(mine.width * ratio)), max(1, round(mine.height * ratio))))
-    doc.sheet.stain(mine, middle - mine.width * rng.uniform(0.35, 0.55), (title_end + name_y) / 2 - mine.height * rng.uniform(0.45, 0.6))
+    doc.sheet.stain(
+        mine,
+        middle - mine.width * rng.uniform(0.35, 0.55),
+        (title_end + name_y) / 2 - mine.height * rng.uniform(0.45, 0.6),
+    )
     if rng.random() < 0.06:
         return
     stamp = seals.seal(rng, agency.ring, agency.bottom, agency.middle, rng.uniform(32, 38))
@@ -244,7 +303,9 @@ def border(doc: Doc) -> None:
     draw.rectangle(box, outline=colour, width=rng.choice([3, 5, 9]))
     if style != "single":
         step = rng.randint(14, 26)
-        draw.rectangle((inset + step, inset + step, WIDTH - inset - step, HEIGHT - inset - step), outline=colour, width=3)
+        draw.rectangle(
+            (inset + step, inset + step, WIDTH - inset - step, HEIGHT - inset - step), outline=colour, width=3
+        )
     if style == "corners":
         for x in (inset, WIDTH - inset):
             for y in (inset, HEIGHT - inset):
@@ -252,7 +313,9 @@ def border(doc: Doc) -> None:
                 draw.ellipse((x - 26, y - 26, x + 26, y + 26), outline=colour, width=4)
 
 
-def rubber(rng: random.Random, lines: list[tuple[str, int]], colour: ink.Colour, boxed: bool = True, pad: int = 22) -> Image.Image:
+def rubber(
+    rng: random.Random, lines: list[tuple[str, int]], colour: ink.Colour, boxed: bool = True, pad: int = 22
+) -> Image.Image:
     """A rubber stamp of text lines (text, pixel size) in a box -> RGBA, slightly turned."""
     family = fonts.available(fonts.SANS, 2)[0]
     faces = [fonts.face(family, size, bold=True) for _, size in lines]
@@ -272,7 +335,10 @@ def rubber(rng: random.Random, lines: list[tuple[str, int]], colour: ink.Colour,
 def worn(rng: random.Random, mask: Image.Image, colour: ink.Colour, turn: float | None = None) -> Image.Image:
     """Ink of a stamp pressed unevenly -> RGBA."""
     turned = np.asarray(
-        mask.rotate(rng.gauss(0, 2.5) if turn is None else turn, expand=True, resample=Image.Resampling.BICUBIC), np.float32
+        mask.rotate(
+            rng.gauss(0, 2.5) if turn is None else turn, expand=True, resample=Image.Resampling.BICUBIC
+        ),
+        np.float32,
     )
     noise = np.random.default_rng(rng.getrandbits(32)).normal(0.95, rng.uniform(0.08, 0.3), turned.shape)
     out = np.empty((*turned.shape, 4), np.uint8)

@@ -92,7 +92,13 @@ def _spline(points: np.ndarray, per_piece: int) -> np.ndarray:
     pieces = []
     for p0, p1, p2, p3 in zip(padded, padded[1:], padded[2:], padded[3:], strict=False):
         pieces.append(
-            0.5 * (2 * p1 + (p2 - p0) * t + (2 * p0 - 5 * p1 + 4 * p2 - p3) * t**2 + (3 * p1 - p0 - 3 * p2 + p3) * t**3)
+            0.5
+            * (
+                2 * p1
+                + (p2 - p0) * t
+                + (2 * p0 - 5 * p1 + 4 * p2 - p3) * t**2
+                + (3 * p1 - p0 - 3 * p2 + p3) * t**3
+            )
         )
     return np.vstack([*pieces, points[-1:]])
 
@@ -109,12 +115,16 @@ def trace(stroke: Stroke, jitter: float, rng: random.Random, per_piece: int = 9)
     return np.vstack([_spline(np.array(run), per_piece) for run in runs if len(run) > 1])
 
 
-def _place(path: np.ndarray, hand: Hand, rng: random.Random, warp: tuple[float, ...], x: float, y: float) -> np.ndarray:
+def _place(
+    path: np.ndarray, hand: Hand, rng: random.Random, warp: tuple[float, ...], x: float, y: float
+) -> np.ndarray:
     """Skeleton units -> writing-line units: the glyph's own stretch and turn, the writer's slant, then its position."""
     sx, sy, turn, bend = warp
     centred = path - (0.28, 0.5)
     cos, sin = math.cos(turn), math.sin(turn)
-    turned = np.column_stack([centred[:, 0] * cos - centred[:, 1] * sin, centred[:, 0] * sin + centred[:, 1] * cos])
+    turned = np.column_stack(
+        [centred[:, 0] * cos - centred[:, 1] * sin, centred[:, 0] * sin + centred[:, 1] * cos]
+    )
     turned[:, 0] += bend * (turned[:, 1] ** 2 - 0.12)
     out = turned * (sx, sy) + (0.28 * sx, 0.5 * sy + (1 - sy))
     tremor = rng.uniform(0, 0.008) * hand.messy
@@ -166,7 +176,9 @@ def _layout(text: str, hand: Hand, rng: random.Random) -> list[np.ndarray]:
     return paths
 
 
-def _stamp(paths: list[np.ndarray], shape: tuple[int, int], hand: Hand, pen: float, rng: random.Random) -> np.ndarray:
+def _stamp(
+    paths: list[np.ndarray], shape: tuple[int, int], hand: Hand, pen: float, rng: random.Random
+) -> np.ndarray:
     """Ink mask (h, w) uint8 of the paths (pixels of the large canvas), ``pen`` = its full line width there."""
     mask = np.zeros(shape, np.uint8)
     for path in paths:
@@ -179,7 +191,9 @@ def _stamp(paths: list[np.ndarray], shape: tuple[int, int], hand: Hand, pen: flo
         width = pen * (1 - 0.14 * np.clip(speed - 1, -0.5, 1)) * (0.72 + 0.28 * taper)
         width *= 1 - hand.nib * (0.5 + 0.5 * np.cos(2 * (angle + 0.7)))
         width *= 1 + 0.10 * np.sin(along * rng.uniform(3, 9) + rng.uniform(0, 6))
-        shade = 255 * (1 - hand.streaky * (0.5 + 0.5 * np.sin(along * rng.uniform(8, 40) + rng.uniform(0, 6))))
+        shade = 255 * (
+            1 - hand.streaky * (0.5 + 0.5 * np.sin(along * rng.uniform(8, 40) + rng.uniform(0, 6)))
+        )
         corners = np.round(path * 16).astype(np.int32)
         for k in range(len(steps)):
             start, end = corners[k].tolist(), corners[k + 1].tolist()

@@ -47,7 +47,9 @@ def arrival_stamp(doc: Doc, today: date) -> None:
     owner = rng.choice([receiver.name.upper(), f"VĂN PHÒNG UBND {bare(receiver.place.commune).upper()}", "VĂN THƯ - UBND",
                         f"UBND {receiver.place.commune.upper()}"])  # fmt: skip
     word = rng.choice(["CÔNG VĂN ĐẾN", "ĐẾN", "VĂN BẢN ĐẾN"])
-    labels = rng.choice([("Số:", "Ngày:", "Chuyển:"), ("Số:", "Ngày:"), ("Số đến:", "Ngày đến:", "Chuyển cho:", "Lưu hồ sơ:")])
+    labels = rng.choice(
+        [("Số:", "Ngày:", "Chuyển:"), ("Số:", "Ngày:"), ("Số đến:", "Ngày đến:", "Chuyển cho:", "Lưu hồ sơ:")]
+    )
     family = fonts.available(fonts.SANS, 2)[0]
     small, bold = fonts.face(family, 40, bold=False), fonts.face(family, 44, bold=True)
     width = round(max(430, bold.getlength(owner) * 0.82 + 40))
@@ -64,7 +66,12 @@ def arrival_stamp(doc: Doc, today: date) -> None:
     mask = mask.crop((0, 0, width, mask.height))
     turn = rng.gauss(0, 2.2)
     picture = worn(rng, mask, rng.choice([STAMP_RED, STAMP_RED, STAMP_VIOLET]), turn)
-    x, y = _free_spot(doc, picture.width, picture.height, [(0.15, 0.22), (0.15, 0.30), (0.17, 0.16), (0.13, 0.40), (0.80, 0.20)])
+    x, y = _free_spot(
+        doc,
+        picture.width,
+        picture.height,
+        [(0.15, 0.22), (0.15, 0.30), (0.17, 0.16), (0.13, 0.40), (0.80, 0.20)],
+    )
     x = max(20, x)
     doc.sheets[0].stain(picture, x, y)
     arrived = today + timedelta(days=rng.randint(1, 9))
@@ -87,7 +94,9 @@ def urgent_stamp(doc: Doc) -> None:
     rng = doc.rng
     word = rng.choice(["KHẨN", "HỎA TỐC", "THƯỢNG KHẨN", "HỎA TỐC HẸN GIỜ", "MẬT"])
     picture = rubber(rng, [(word, rng.choice([60, 70, 80]))], STAMP_RED)
-    x, y = _free_spot(doc, picture.width, picture.height, [(0.22, 0.19), (0.24, 0.23), (0.5, 0.24), (0.78, 0.05)])
+    x, y = _free_spot(
+        doc, picture.width, picture.height, [(0.22, 0.19), (0.24, 0.23), (0.5, 0.24), (0.78, 0.05)]
+    )
     doc.sheets[0].stain(picture, x, y)
     doc.sheets[0].optional.append(word)
     doc.marks.append("urgent_stamp")
@@ -124,7 +133,9 @@ def digital_signature(doc: Doc, agency: Agency, today: date) -> None:
 def pen_note(doc: Doc) -> None:
     rng = doc.rng
     text = rng.choice(NOTES)
-    picture, _ = ink.write(text, rng.uniform(38, 62), rng, ink.RED if rng.random() < 0.2 else ink.pen_colour(rng))
+    picture, _ = ink.write(
+        text, rng.uniform(38, 62), rng, ink.RED if rng.random() < 0.2 else ink.pen_colour(rng)
+    )
     picture = picture.rotate(rng.gauss(0, 5), expand=True, resample=Image.Resampling.BICUBIC)
     zones = [(0.25, 0.03), (0.75, 0.03), (0.3, 0.96), (0.5, 0.97), (0.14, 0.25), (0.3, 0.9)]
     x, y = _free_spot(doc, picture.width, picture.height, rng.sample(zones, 3))
@@ -134,11 +145,13 @@ def pen_note(doc: Doc) -> None:
 
 
 def copy_stamp(doc: Doc) -> None:
-    """"BẢN SAO" or "SAO Y BẢN CHÍNH" in a box."""
+    """ "BẢN SAO" or "SAO Y BẢN CHÍNH" in a box."""
     rng = doc.rng
     word = rng.choice(["BẢN SAO", "SAO Y BẢN CHÍNH", "SAO Y", "BẢN CHÍNH"])
     picture = rubber(rng, [(word, rng.choice([56, 68]))], rng.choice([STAMP_RED, STAMP_VIOLET, (30, 30, 35)]))
-    x, y = _free_spot(doc, picture.width, picture.height, [(0.2, 0.045), (0.8, 0.045), (0.5, 0.045), (0.2, 0.2)])
+    x, y = _free_spot(
+        doc, picture.width, picture.height, [(0.2, 0.045), (0.8, 0.045), (0.5, 0.045), (0.2, 0.2)]
+    )
     doc.sheets[0].stain(picture, x, y)
     doc.sheets[0].optional.append(word)
     doc.marks.append("copy_stamp")
@@ -153,10 +166,6 @@ def edge_seal(doc: Doc, agency: Agency) -> None:
     doc.marks.append("edge_seal")
 
 
-
-
-
-
 def certified_copy(doc: Doc, today: date) -> None:
     """The certification of a paper copy at the foot, with number, book, second signer and second seal."""
     rng = doc.rng
@@ -167,7 +176,9 @@ def certified_copy(doc: Doc, today: date) -> None:
     doc.skip(8)
     left, right = doc.x0 + rng.uniform(0, 500), doc.x1 - rng.uniform(0, 300)
     with doc.column(left, max(left + 1300, right)):
-        phrase = rng.choice(["CHỨNG THỰC BẢN SAO ĐÚNG VỚI BẢN CHÍNH", "Chứng thực bản sao đúng với bản chính"])
+        phrase = rng.choice(
+            ["CHỨNG THỰC BẢN SAO ĐÚNG VỚI BẢN CHÍNH", "Chứng thực bản sao đúng với bản chính"]
+        )
         doc.para([t(phrase, "b", size=12)], align="center", after=1)
         number, book = str(rng.randint(60, 9000)), str(rng.randint(1, 6))
         hand = "h" if rng.random() < 0.7 else ""
@@ -175,7 +186,13 @@ def certified_copy(doc: Doc, today: date) -> None:
                   t(" - SCT/BS", size=12)], align="left", indent=0, after=1)  # fmt: skip
         doc.para([t("Ngày ", size=12), t(f"{day.day:02d}", hand, size=12), t(" tháng ", size=12), t(f"{day.month:02d}", hand, size=12),
                   t(f" năm {day.year}", size=12)], align="left", indent=0, after=1)  # fmt: skip
-        how = rng.choice([Signing((), "CHỦ TỊCH"), Signing(("KT. CHỦ TỊCH",), "PHÓ CHỦ TỊCH"), Signing(("TUQ. CHỦ TỊCH",), "CÔNG CHỨC TƯ PHÁP - HỘ TỊCH")])
+        how = rng.choice(
+            [
+                Signing((), "CHỦ TỊCH"),
+                Signing(("KT. CHỦ TỊCH",), "PHÓ CHỦ TỊCH"),
+                Signing(("TUQ. CHỦ TỊCH",), "CÔNG CHỨC TƯ PHÁP - HỘ TỊCH"),
+            ]
+        )
         sign(doc, agency, how, kinh_name(rng, rng.random() < 0.6), main=False)
     doc.marks.append("certified_copy")
 

@@ -73,7 +73,9 @@ class Style:
     def pick(cls, rng: random.Random) -> Style:
         """A random office: mostly Times-like at 13-14 points, with the margins of Decree 30/2020 or near them."""
         serif = fonts.available(fonts.SERIF)
-        weights = [{"Liberation Serif": 5, "Tinos": 4, "Noto Serif": 1, "DejaVu Serif": 0.4}[name] for name in serif]
+        weights = [
+            {"Liberation Serif": 5, "Tinos": 4, "Noto Serif": 1, "DejaVu Serif": 0.4}[name] for name in serif
+        ]
         shade = rng.randint(5, 45)
         return cls(
             family=rng.choices(serif, weights)[0],
@@ -119,10 +121,15 @@ class Sheet:
                min(self.image.height, top + picture.height))  # fmt: skip
         if box[0] >= box[2] or box[1] >= box[3]:
             return
-        part = np.asarray(picture.crop((box[0] - left, box[1] - top, box[2] - left, box[3] - top)), np.float32) / 255
+        part = (
+            np.asarray(picture.crop((box[0] - left, box[1] - top, box[2] - left, box[3] - top)), np.float32)
+            / 255
+        )
         under = np.asarray(self.image.crop(box), np.float32)
         alpha = part[..., 3:]
-        self.image.paste(Image.fromarray((under * (1 - alpha + alpha * part[..., :3])).astype(np.uint8)), box[:2])
+        self.image.paste(
+            Image.fromarray((under * (1 - alpha + alpha * part[..., :3])).astype(np.uint8)), box[:2]
+        )
 
     def note(self, y: float, x: float, text: str, table: bool = False) -> None:
         if text.strip():
@@ -194,7 +201,9 @@ class Doc:
         if len(self.sheets) > 1 and self.page_numbers:
             font = self.font(t(str(len(self.sheets))))
             y = style.top - pt(6)
-            self.sheet.draw.text((WIDTH / 2, y), str(len(self.sheets)), font=font, fill=style.ink, anchor="ms")
+            self.sheet.draw.text(
+                (WIDTH / 2, y), str(len(self.sheets)), font=font, fill=style.ink, anchor="ms"
+            )
             self.sheet.note(y, WIDTH / 2, str(len(self.sheets)))
             self.sheet.block += 1
             self.y += pt(8)
@@ -249,7 +258,9 @@ class Doc:
         size = pt(run.size or self.style.size)
         if not run.hand:
             return _Piece(text, run, max(self.font(run).getlength(text), run.gap * size))
-        height = size * (self.rng.uniform(0.78, 0.98) if any(map(str.isalpha, text)) else self.rng.uniform(0.66, 0.94))
+        height = size * (
+            self.rng.uniform(0.78, 0.98) if any(map(str.isalpha, text)) else self.rng.uniform(0.66, 0.94)
+        )
         picture, baseline = ink.write(text, height, self.rng, self.pen, self.hand)
         if run.gap:
             return _Piece(text, run, run.gap * size, picture, baseline)
@@ -270,7 +281,15 @@ class Doc:
     def space(self, run: Run) -> float:
         return self.font(run).getlength(" ")
 
-    def put(self, words: list[_Word], x: float, baseline: float, gap: float, table: bool = False, note: bool = True) -> float:
+    def put(
+        self,
+        words: list[_Word],
+        x: float,
+        baseline: float,
+        gap: float,
+        table: bool = False,
+        note: bool = True,
+    ) -> float:
         """Print one line from x with ``gap`` between words -> x after it."""
         start = x
         texts = []
@@ -289,7 +308,9 @@ class Doc:
         size = pt(piece.run.size or self.style.size)
         left, right = x, x + piece.width
         if piece.picture is None:
-            self.sheet.draw.text((x, baseline), piece.text, font=self.font(piece.run), fill=self.style.ink, anchor="ls")
+            self.sheet.draw.text(
+                (x, baseline), piece.text, font=self.font(piece.run), fill=self.style.ink, anchor="ls"
+            )
             top, bottom = baseline - 0.78 * size, baseline + 0.22 * size
         else:
             left = x + (piece.width - piece.picture.width) / 2
@@ -365,7 +386,11 @@ class Doc:
             start, words = x, self.words(runs)
             x = self.put(words, x, baseline, gap, note=False)
             texts.append(" ".join("".join(piece.text for piece in word) for word in words))
-            stop = self.x1 if index == len(cells) - 1 else self.x0 + cells[index + 1][0] * (self.x1 - self.x0) - gap
+            stop = (
+                self.x1
+                if index == len(cells) - 1
+                else self.x0 + cells[index + 1][0] * (self.x1 - self.x0) - gap
+            )
             if leader and self.style.leaders:
                 self.dots(x + gap * 0.5, stop, baseline)
             if index == 0:
@@ -378,12 +403,16 @@ class Doc:
         step = self.font(t(".")).getlength(".") * 1.02
         count = int((x1 - x0) / step)
         if count > 3:
-            self.sheet.draw.text((x0, baseline), "." * count, font=self.font(t(".")), fill=self.style.ink, anchor="ls")
+            self.sheet.draw.text(
+                (x0, baseline), "." * count, font=self.font(t(".")), fill=self.style.ink, anchor="ls"
+            )
 
     def rule(self, x0: float, x1: float, y: float, width: int = 3) -> None:
         self.sheet.draw.line((x0, y, x1, y), fill=self.style.ink, width=width)
 
-    def table(self, shares: list[float], rows: list[list[Runs]], *, size: float = 0.0, middle: bool = True) -> None:
+    def table(
+        self, shares: list[float], rows: list[list[Runs]], *, size: float = 0.0, middle: bool = True
+    ) -> None:
         """A ruled table; ``shares`` are column widths (sum 1). Cells wrap; the first row is the heading."""
         size_pt = size or self.style.size - 1
         em = pt(size_pt)
@@ -396,7 +425,14 @@ class Doc:
             for k, runs in enumerate(row):
                 sized = [replace(run, size=run.size or size_pt) for run in runs]
                 gap = self.space(sized[0]) if sized else 0.0
-                cells.append((self.wrap(self.words(sized), edges[k + 1] - edges[k] - 2 * pad, 0, gap) if sized else [], gap))
+                cells.append(
+                    (
+                        self.wrap(self.words(sized), edges[k + 1] - edges[k] - 2 * pad, 0, gap)
+                        if sized
+                        else [],
+                        gap,
+                    )
+                )
             depth = max(1, max(len(lines) for lines, _ in cells)) * height + pad
             self.room(depth)
             top = self.y
@@ -435,7 +471,10 @@ class Doc:
             "handwritten_fields": bool(self.handwritten),
             "handwritten": sorted(self.handwritten),
             "boxes": {
-                name: [box[0], *(round(v / s, 4) for v, s in zip(box[1:], (WIDTH, HEIGHT, WIDTH, HEIGHT), strict=True))]
+                name: [
+                    box[0],
+                    *(round(v / s, 4) for v, s in zip(box[1:], (WIDTH, HEIGHT, WIDTH, HEIGHT), strict=True)),
+                ]
                 for name, box in self.boxes.items()
             },
             "marks": self.marks,

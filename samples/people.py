@@ -12,13 +12,17 @@ SURNAMES = (
     "Nguyễn Nguyễn Nguyễn Nguyễn Trần Trần Lê Lê Phạm Phạm Hoàng Huỳnh Phan Vũ Võ Đặng Bùi Đỗ Hồ Ngô Dương Lý Đinh Lâm Trịnh Mai Đào "
     "Đoàn Vương Tạ Thái Châu Quách Tống Thân Nghiêm Từ La Khổng Doãn Phùng Lưu Tăng Kiều Cù Thạch Triệu Hà Chử Văn Mạc Ninh"
 ).split()
-MALE_MIDDLE = "Văn Văn Hữu Đức Xuân Quang Minh Ngọc Đình Công Thanh Hoàng Gia Quốc Bá Trọng Viết Duy Khắc Tấn".split()
+MALE_MIDDLE = (
+    "Văn Văn Hữu Đức Xuân Quang Minh Ngọc Đình Công Thanh Hoàng Gia Quốc Bá Trọng Viết Duy Khắc Tấn".split()
+)
 MALE_GIVEN = (
     "An Bảo Bình Chiến Chương Cường Danh Dũng Duẩn Dương Đạt Điệp Đông Giang Hải Hiển Hiệp Hòa Hoan Huấn Hùng Huy Khải Khánh Khoa "
     "Kiệt Lâm Long Luân Lực Mạnh Nghĩa Nguyên Nhân Nhật Phát Phong Phúc Quân Quyết Sang Sơn Tài Tâm Thạch Thái Thắng Thịnh Thuần "
     "Tiến Toản Trí Trung Trường Tuấn Tùng Việt Vinh Vũ Vượng Ước Đoan Khuê"
 ).split()
-FEMALE_MIDDLE = "Thị Thị Thị Thị Ngọc Thanh Thu Kim Hồng Bích Mỹ Phương Thùy Minh Diệu Cẩm Tuyết Như Khánh".split()
+FEMALE_MIDDLE = (
+    "Thị Thị Thị Thị Ngọc Thanh Thu Kim Hồng Bích Mỹ Phương Thùy Minh Diệu Cẩm Tuyết Như Khánh".split()
+)
 FEMALE_GIVEN = (
     "Ánh Anh Ân Bưởi Châu Chi Cúc Dung Duyên Đào Điệp Giang Gấm Hà Hạnh Hằng Hậu Hiền Hoa Hoài Hợi Huệ Hương Hường Khuyên Kiều Lài "
     "Lan Lành Liên Linh Loan Lụa Ly Mai Mận My Mỹ Nga Ngân Nguyệt Nhàn Nhung Oanh Phượng Quế Quyên Sương Tâm Thảo Thắm Thoa Thơm Thủy "
@@ -93,7 +97,10 @@ def name_and_people(rng: random.Random, male: bool, code: str) -> tuple[str, str
                 return rng.choice(men if male else women), people
         for people, (surnames, men, women, codes) in MINORITIES.items():
             if code in codes.split() and rng.random() < 0.6:
-                return f"{rng.choice(surnames.split())} {rng.choice((men if male else women).split('|'))}", people
+                return (
+                    f"{rng.choice(surnames.split())} {rng.choice((men if male else women).split('|'))}",
+                    people,
+                )
     return kinh_name(rng, male), "Kinh"
 
 
@@ -136,7 +143,9 @@ def person(
     name, people = name_and_people(rng, male, place.code)
     home = f"{door(rng, place)}, {place.address}"
     card = f"{rng.choice('0123')}{rng.randint(10_000_000, 99_999_999)}"
-    return Person(name, male, born, people, identity_number(rng, place.code, male, born.year), card, home, place)
+    return Person(
+        name, male, born, people, identity_number(rng, place.code, male, born.year), card, home, place
+    )
 
 
 UNITS = ("không", "một", "hai", "ba", "bốn", "năm", "sáu", "bảy", "tám", "chín")

@@ -56,14 +56,22 @@ def _emblem(draw: ImageDraw.ImageDraw, centre: float, radius: float) -> None:
         for k in range(9):
             angle = math.radians(-62 + k * 17)
             x, y = centre + side * radius * 0.80 * math.cos(angle), centre + radius * 0.80 * math.sin(angle)
-            draw.ellipse((x - radius * 0.09, y - radius * 0.12, x + radius * 0.09, y + radius * 0.12), fill=255)
+            draw.ellipse(
+                (x - radius * 0.09, y - radius * 0.12, x + radius * 0.09, y + radius * 0.12), fill=255
+            )
     box = (centre - radius * 0.28, centre + radius * 0.18, centre + radius * 0.28, centre + radius * 0.74)
     draw.ellipse(box, outline=255, width=max(2, round(radius * 0.11)))
     for k in range(8):
         angle = k * math.pi / 4
-        x, y = centre + radius * 0.34 * math.cos(angle), centre + radius * 0.46 + radius * 0.34 * math.sin(angle)
+        x, y = (
+            centre + radius * 0.34 * math.cos(angle),
+            centre + radius * 0.46 + radius * 0.34 * math.sin(angle),
+        )
         draw.ellipse((x - radius * 0.05, y - radius * 0.05, x + radius * 0.05, y + radius * 0.05), fill=255)
-    draw.rectangle((centre - radius * 0.55, centre + radius * 0.72, centre + radius * 0.55, centre + radius * 0.92), fill=255)
+    draw.rectangle(
+        (centre - radius * 0.55, centre + radius * 0.72, centre + radius * 0.55, centre + radius * 0.92),
+        fill=255,
+    )
 
 
 @lru_cache(maxsize=64)
@@ -73,7 +81,9 @@ def _seal_mask(ring: str, bottom: str, middle: tuple[str, ...], diameter: int) -
     draw = ImageDraw.Draw(mask)
     centre, radius = side / 2, side / 2
     draw.ellipse((4, 4, side - 4, side - 4), outline=255, width=round(side * 0.016))
-    draw.ellipse((side * 0.035, side * 0.035, side * 0.965, side * 0.965), outline=255, width=round(side * 0.006))
+    draw.ellipse(
+        (side * 0.035, side * 0.035, side * 0.965, side * 0.965), outline=255, width=round(side * 0.006)
+    )
     inner = 0.60 if middle else 0.64
     edge = centre - radius * inner
     draw.ellipse((edge, edge, side - edge, side - edge), outline=255, width=round(side * 0.008))
@@ -92,13 +102,21 @@ def _seal_mask(ring: str, bottom: str, middle: tuple[str, ...], diameter: int) -
         for k, line in enumerate(middle):
             letters = round(side * min(0.10, 0.86 / max(6, len(line))))
             font = fonts.face(fonts.available(fonts.SANS, 2)[0], letters, bold=True)
-            draw.text((centre, centre + (k - (len(middle) - 1) / 2) * side * 0.105), line, font=font, fill=255, anchor="mm")
+            draw.text(
+                (centre, centre + (k - (len(middle) - 1) / 2) * side * 0.105),
+                line,
+                font=font,
+                fill=255,
+                anchor="mm",
+            )
     else:
         _emblem(draw, centre, radius * inner)
     return np.asarray(mask)
 
 
-def seal(rng: random.Random, ring: str, bottom: str, middle: tuple[str, ...], millimetres: float = 36) -> Image.Image:
+def seal(
+    rng: random.Random, ring: str, bottom: str, middle: tuple[str, ...], millimetres: float = 36
+) -> Image.Image:
     """A seal as stamped: uneven ink, slightly turned -> RGBA. ``middle`` empty: the national emblem."""
     mask = _seal_mask(ring, bottom, middle, round(millimetres / 25.4 * 300))
     side = mask.shape[0]
@@ -107,7 +125,9 @@ def seal(rng: random.Random, ring: str, bottom: str, middle: tuple[str, ...], mi
     fine = cv2.GaussianBlur(noise.random((side // 2, side // 2), np.float32), (0, 0), 1.0)
     fine = cv2.resize(fine, (side, side))
     wear = rng.uniform(0.0, 0.55)
-    strength = np.clip(1.25 - wear * coarse * 1.5, 0.15, 1) * np.clip(1.1 - (fine - 0.42) * rng.uniform(0.5, 3.0), 0.35, 1)
+    strength = np.clip(1.25 - wear * coarse * 1.5, 0.15, 1) * np.clip(
+        1.1 - (fine - 0.42) * rng.uniform(0.5, 3.0), 0.35, 1
+    )
     matrix = cv2.getRotationMatrix2D((side / 2, side / 2), rng.gauss(0, 9), 1.0)
     turned = cv2.warpAffine(mask.astype(np.float32) * strength, matrix, (side, side))
     soft = cv2.GaussianBlur(turned, (0, 0), rng.uniform(0.4, 1.5))
@@ -125,14 +145,28 @@ def signature(rng: random.Random, colour: ink.Colour, width: float) -> Image.Ima
     hand.nib = 0.0
     points: list[tuple[float, ...]] = []
     x = 0.0
-    for _ in range(rng.randint(2, 4)):
-        tall, wide = rng.uniform(0.5, 1.0), rng.uniform(0.12, 0.30)
-        points += [(x, rng.uniform(0.4, 0.7)), (x + wide * 0.7, 0.75 - tall * 0.7), (x + wide * 0.2, 0.8 - tall * 0.75),
-                   (x + wide * rng.uniform(-0.2, 0.3), rng.uniform(0.7, 1.0))]  # fmt: skip
-        x += wide * rng.uniform(0.6, 1.3)
-    for _ in range(rng.randint(2, 7)):
-        points += [(x, rng.uniform(0.35, 0.6)), (x + 0.04, rng.uniform(0.6, 0.85))]
-        x += rng.uniform(0.07, 0.14)
+    parts = rng.choices(
+        ["loop", "initial", "zigzag", "wave", "letters"], [4, 3, 4, 2, 2], k=rng.randint(2, 4)
+    )
+    for part in parts:
+        tall, wide = rng.uniform(0.4, 1.0), rng.uniform(0.10, 0.34)
+        if part == "loop":
+            points += [(x, rng.uniform(0.4, 0.7)), (x + wide * 0.7, 0.75 - tall * 0.7), (x + wide * 0.2, 0.8 - tall * 0.75),
+                       (x + wide * rng.uniform(-0.2, 0.3), rng.uniform(0.7, 1.0))]  # fmt: skip
+        elif part == "initial":
+            points += [(x + wide, 0.8 - tall * 0.7), (x + wide * 0.3, 0.75 - tall * 0.5), (x, 0.9), (x + wide * 0.6, 1.0),
+                       (x + wide * 1.2, rng.uniform(0.4, 0.7))]  # fmt: skip
+        elif part == "zigzag":
+            for _ in range(rng.randint(2, 6)):
+                points += [(x, rng.uniform(0.35, 0.6)), (x + 0.04, rng.uniform(0.6, 0.85))]
+                x += rng.uniform(0.05, 0.14)
+        elif part == "wave":
+            points += [(x + wide * k / 3, 0.62 + 0.10 * (-1) ** k) for k in range(5)]
+            x += wide
+        else:
+            points += [(x, 0.75), (x + wide * 0.4, 0.85 - tall * 0.4), (x + wide * 0.5, 0.8), (x + wide * 0.3, rng.uniform(0.9, 1.3)),
+                       (x + wide * 0.8, 0.7)]  # fmt: skip
+        x += wide * rng.uniform(0.5, 1.2)
     if rng.random() < 0.7:
         points += [(x + 0.3, rng.uniform(0.2, 0.6)), (x - rng.uniform(0.3, 1.0), rng.uniform(0.7, 1.1)),
                    (x + rng.uniform(0.4, 1.1), rng.uniform(0.5, 0.8))]  # fmt: skip
@@ -140,6 +174,10 @@ def signature(rng: random.Random, colour: ink.Colour, width: float) -> Image.Ima
         points += [(x + rng.uniform(0.5, 1.2), rng.uniform(0.1, 0.8))]
     strokes = [ink.trace(points, 0.03, rng, per_piece=12)]
     if rng.random() < 0.4:
-        strokes.append(ink.trace([(rng.uniform(0, 0.4), 1.0), (x * 0.6, 0.9), (x + 0.4, rng.uniform(0.7, 1.0))], 0.02, rng))
+        strokes.append(
+            ink.trace(
+                [(rng.uniform(0, 0.4), 1.0), (x * 0.6, 0.9), (x + 0.4, rng.uniform(0.7, 1.0))], 0.02, rng
+            )
+        )
     across = max(path[:, 0].max() for path in strokes) - min(path[:, 0].min() for path in strokes)
     return ink.ink_paths(strokes, width / across, hand, rng, colour)[0]

@@ -33,7 +33,13 @@ def make_document(kind: str, rng: random.Random) -> Doc:
 def page_truth(scan: dirt.Scan) -> dict[str, Any]:
     """What is noted about a scanned page besides its text."""
     encoding = "g4" if scan.bilevel else f"jpeg q{scan.quality}"
-    return {"profile": scan.profile, "skew_deg": scan.skew, "rotation_cw": scan.rotation_cw, "dpi": scan.dpi, "encoding": encoding}
+    return {
+        "profile": scan.profile,
+        "skew_deg": scan.skew,
+        "rotation_cw": scan.rotation_cw,
+        "dpi": scan.dpi,
+        "encoding": encoding,
+    }
 
 
 def make_one(level: str, kind: str, ident: str, rng: random.Random) -> tuple[list[dirt.Scan], dict[str, Any]]:

@@ -37,7 +37,13 @@ def _code128(content: str, wide: int, high: int) -> Image.Image:
 
 def qr(content: str, side: int) -> Image.Image:
     """A QR code about ``side`` pixels wide, without a quiet zone."""
-    matrix = np.array([[0 if cell else 255 for cell in row] for row in segno.make(content, error="m").matrix_iter(border=0)], np.uint8)
+    matrix = np.array(
+        [
+            [0 if cell else 255 for cell in row]
+            for row in segno.make(content, error="m").matrix_iter(border=0)
+        ],
+        np.uint8,
+    )
     module = max(2, side // len(matrix))
     return Image.fromarray(np.kron(matrix, np.ones((module, module), np.uint8)))
 
@@ -47,7 +53,9 @@ def _patch_t(sheet: Sheet) -> None:
     y = round(0.5 * DPI)
     for bar in (0.08, 0.20, 0.08, 0.20):
         for start in (0.08, 0.31, 0.54, 0.77):
-            sheet.draw.rectangle((WIDTH * start, y, WIDTH * (start + 0.17), y + bar * DPI - 1), fill=(0, 0, 0))
+            sheet.draw.rectangle(
+                (WIDTH * start, y, WIDTH * (start + 0.17), y + bar * DPI - 1), fill=(0, 0, 0)
+            )
         y += round((bar + 0.08) * DPI)
 
 
@@ -84,7 +92,9 @@ def blank(rng: random.Random, front: Sheet | None = None) -> Sheet:
         mirrored = np.asarray(front.image)[:, ::-1]
         soft = cv2.GaussianBlur(mirrored, (0, 0), 5)
         strength = rng.uniform(0.02, 0.07)
-        sheet.image.paste(Image.fromarray((255 - (255 - soft.astype(np.float32)) * strength).astype(np.uint8)))
+        sheet.image.paste(
+            Image.fromarray((255 - (255 - soft.astype(np.float32)) * strength).astype(np.uint8))
+        )
     elif rng.random() < 0.5:
         for _ in range(rng.randint(1, 5)):
             x, y = rng.randint(100, WIDTH - 100), rng.randint(100, HEIGHT - 100)

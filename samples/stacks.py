@@ -26,7 +26,7 @@ class Item:
     kind: str
     separator: str = ""
     blanks: int = 0
-    duplex: bool = False  # every sheet's empty back was scanned too
+    duplex: bool = False  # printed on one side, scanned on both: an empty back after every page
     turn: int = 0
     skew: float = 0.0  # more than usual, degrees
     pages: int = 0  # wanted number of pages; 0 = any
@@ -62,7 +62,9 @@ PLANS = (
 
 def _look(name: str, rng: random.Random) -> dirt.Dirt:
     """A small file and an everyday scan: 200 dpi."""
-    base = dirt.Dirt(name, dpi=200, skew=0.8, quality=rng.randint(34, 44), noise=rng.uniform(0.5, 2.0), blur=0.4, ink=0.95)
+    base = dirt.Dirt(
+        name, dpi=200, skew=0.8, quality=rng.randint(34, 44), noise=rng.uniform(0.5, 2.0), blur=0.4, ink=0.95
+    )
     if name == "grey":
         return replace(base, mode="grey", quality=38)
     if name == "bilevel":
@@ -93,7 +95,17 @@ def make_stack(plan: Plan) -> tuple[list[dirt.Scan], dict[str, Any]]:
         look = _look(plan.look, rng)
         scan = dirt.scan_page(np.asarray(sheet.image), replace(look, skew=look.skew + skew), rng, None, turn)
         scans.append(scan)
-        pages.append({"page": len(scans), "kind": kind, "doc": None, **page_truth(scan), "lines": [], "optional_lines": [], **more})
+        pages.append(
+            {
+                "page": len(scans),
+                "kind": kind,
+                "doc": None,
+                **page_truth(scan),
+                "lines": [],
+                "optional_lines": [],
+                **more,
+            }
+        )
 
     for number, item in enumerate(plan.items, 1):
         if item.separator:
@@ -104,9 +116,17 @@ def make_stack(plan: Plan) -> tuple[list[dirt.Scan], dict[str, Any]]:
         truth = doc.truth(f"{plan.name}_{number}", "office")
         mine = []
         for page, sheet in zip(truth["pages"], doc.sheets, strict=True):
-            add(sheet, "content", item.turn, item.skew, doc=number, lines=page["lines"], optional_lines=page["optional_lines"])
+            add(
+                sheet,
+                "content",
+                item.turn,
+                item.skew,
+                doc=number,
+                lines=page["lines"],
+                optional_lines=page["optional_lines"],
+            )
             mine.append(len(scans))
-            if item.duplex and not (len(doc.sheets) == 2 and sheet is doc.sheets[0]):
+            if item.duplex:
                 add(blank(rng, sheet), "blank")
         for _ in range(item.blanks):
             add(blank(rng), "blank")

@@ -51,11 +51,24 @@ def make(case: Case, latest: date) -> Birth:
     rest = child.name.split()[1:] if len(child.name.split()) > 2 else child.name.split()
     highland = "'" in child.name or child.name.startswith(("Y ", "A ", "H ", "K' "))
     name = child.name if highland else " ".join([surname, *rest])
-    identity = child.identity[:3] + str((born.year // 100 - 19) * 2 + (0 if child.male else 1)) + f"{born:%y}" + child.identity[6:]
+    identity = (
+        child.identity[:3]
+        + str((born.year // 100 - 19) * 2 + (0 if child.male else 1))
+        + f"{born:%y}"
+        + child.identity[6:]
+    )
     people = rng.choice([mother.people, (father or mother).people])
     child = Person(name, child.male, born, people, identity, child.old_card, mother.home, case.place)
     district, province = case.place.district, case.place.province
-    hospital = rng.choice(["Bệnh viện Đa khoa", "Trung tâm Y tế", "Bệnh viện Phụ sản", "Bệnh viện Sản - Nhi", "Phòng khám đa khoa khu vực"])
+    hospital = rng.choice(
+        [
+            "Bệnh viện Đa khoa",
+            "Trung tâm Y tế",
+            "Bệnh viện Phụ sản",
+            "Bệnh viện Sản - Nhi",
+            "Phòng khám đa khoa khu vực",
+        ]
+    )
     born_at = rng.choice(
         [f"{hospital} {district or bare(province)}, {province}", f"{hospital} tỉnh {bare(province)}" if province.startswith("tỉnh") else f"{hospital} {province}",
          f"Trạm y tế {case.place.address}", f"Tại nhà, {case.place.address}"]
@@ -70,7 +83,9 @@ def make(case: Case, latest: date) -> Birth:
 def _child(doc: Doc, case: Case, birth: Birth, words: dict[str, str], kind: str) -> None:
     rng, child = case.rng, birth.child
     entry = case.entry()
-    doc.para([t(words["name"] + " "), t(shout(rng, child.name), entry or "b", "ho_ten")], indent=0, leader=True)
+    doc.para(
+        [t(words["name"] + " "), t(shout(rng, child.name), entry or "b", "ho_ten")], indent=0, leader=True
+    )
     doc.set("ho_ten", child.name, child.name.upper())
     in_words = date_words(rng, child.born)
     printed = slashed(child.born, rng)
@@ -81,7 +96,12 @@ def _child(doc: Doc, case: Case, birth: Birth, words: dict[str, str], kind: str)
                  indent=0, align="left", leader=True)  # fmt: skip
     else:
         doc.para([t(words["born"] + " "), t(printed, entry, "ngay_sinh")], indent=0, leader=True)
-        doc.para([t(words["words"] + " "), t(in_words, entry, "ngay_sinh_bang_chu")], indent=0, align="left", leader=True)
+        doc.para(
+            [t(words["words"] + " "), t(in_words, entry, "ngay_sinh_bang_chu")],
+            indent=0,
+            align="left",
+            leader=True,
+        )
     doc.set("gioi_tinh", child.sex)
     doc.set("dan_toc", child.people)
     doc.set("quoc_tich", "Việt Nam")
@@ -91,20 +111,30 @@ def _child(doc: Doc, case: Case, birth: Birth, words: dict[str, str], kind: str)
         (rng.uniform(0.62, 0.70), [t("Quốc tịch: "), t("Việt Nam", entry, "quoc_tich")]),
     ]
     doc.row(cells, leader=True)
-    doc.para([t(words["where"] + " "), t(birth.born_at, entry, "noi_sinh")], indent=0, align="left", leader=True)
+    doc.para(
+        [t(words["where"] + " "), t(birth.born_at, entry, "noi_sinh")], indent=0, align="left", leader=True
+    )
     doc.set("noi_sinh", birth.born_at)
-    doc.para([t(words["origin"] + " "), t(birth.origin, entry, "que_quan")], indent=0, align="left", leader=True)
+    doc.para(
+        [t(words["origin"] + " "), t(birth.origin, entry, "que_quan")], indent=0, align="left", leader=True
+    )
     doc.set("que_quan", birth.origin)
     if case.today.year >= 2016:
         number = child.identity if kind == "giay_khai_sinh" or rng.random() < 0.6 else ""
-        doc.para([t("Số định danh cá nhân: "), *([t(number, entry, "so_dinh_danh")] if number else [])], indent=0, leader=True)
+        doc.para(
+            [t("Số định danh cá nhân: "), *([t(number, entry, "so_dinh_danh")] if number else [])],
+            indent=0,
+            leader=True,
+        )
         if number:
             doc.set("so_dinh_danh", number)
 
 
 def _parent(doc: Doc, case: Case, who: Person, prefix: str, words: dict[str, str], label: str) -> None:
     rng, entry = case.rng, case.entry()
-    doc.para([t(label + " "), t(shout(rng, who.name), entry or "b", f"{prefix}_ho_ten")], indent=0, leader=True)
+    doc.para(
+        [t(label + " "), t(shout(rng, who.name), entry or "b", f"{prefix}_ho_ten")], indent=0, leader=True
+    )
     doc.set(f"{prefix}_ho_ten", who.name, who.name.upper())
     cells = [
         (0.0, [t(words["year"] + " "), t(str(who.born.year), entry, f"{prefix}_nam_sinh")]),
@@ -112,7 +142,12 @@ def _parent(doc: Doc, case: Case, who: Person, prefix: str, words: dict[str, str
         (rng.uniform(0.62, 0.70), [t("Quốc tịch: "), t("Việt Nam", entry, f"{prefix}_quoc_tich")]),
     ]
     doc.row(cells, leader=True)
-    doc.para([t(words["lives"] + " "), t(who.home, entry, f"{prefix}_noi_cu_tru")], indent=0, align="left", leader=True)
+    doc.para(
+        [t(words["lives"] + " "), t(who.home, entry, f"{prefix}_noi_cu_tru")],
+        indent=0,
+        align="left",
+        leader=True,
+    )
     doc.set(f"{prefix}_nam_sinh", str(who.born.year))
     doc.set(f"{prefix}_dan_toc", who.people)
     doc.set(f"{prefix}_quoc_tich", "Việt Nam")
@@ -130,7 +165,7 @@ def _parents(doc: Doc, case: Case, birth: Birth, words: dict[str, str]) -> None:
 
 
 def register_number(rng: random.Random, number: str, year: int) -> str:
-    """"87" or "87/2019", as registers are kept."""
+    """ "87" or "87/2019", as registers are kept."""
     return f"{number}/{year}" if rng.random() < 0.5 else number
 
 
@@ -156,7 +191,12 @@ def certificate(case: Case) -> Doc:
     else:
         state_heading(doc)
         doc.set("co_quan_ban_hanh", agency.name, *agency.accept)
-    title(doc, "GIẤY KHAI SINH", *([rng.choice(["(BẢN CHÍNH)", "(Bản chính)"])] if rng.random() < 0.15 else []), size=rng.choice([16, 18, 20]))
+    title(
+        doc,
+        "GIẤY KHAI SINH",
+        *([rng.choice(["(BẢN CHÍNH)", "(Bản chính)"])] if rng.random() < 0.15 else []),
+        size=rng.choice([16, 18, 20]),
+    )
     doc.para(number_runs(doc, number, "", case.pen), align="center", after=6)
     if rng.random() < 0.25:
         doc.para([t(f"Quyển số: 01/{case.today.year}")], align="center", after=4)
@@ -166,18 +206,31 @@ def certificate(case: Case) -> Doc:
     if rng.random() < 0.3:
         declarant = birth.mother
     entry = case.entry()
-    doc.para([t(words["declarant"] + " "), t(declarant.name, entry, "nguoi_di_khai_sinh")], indent=0, leader=True)
+    doc.para(
+        [t(words["declarant"] + " "), t(declarant.name, entry, "nguoi_di_khai_sinh")], indent=0, leader=True
+    )
     doc.set("nguoi_di_khai_sinh", declarant.name, declarant.name.upper())
     paper, value, also = identity_paper(case, declarant)
-    doc.para([t("Giấy tờ tùy thân: "), t(paper, entry, "giay_to_tuy_than")], indent=0, align="left", leader=True)
+    doc.para(
+        [t("Giấy tờ tùy thân: "), t(paper, entry, "giay_to_tuy_than")], indent=0, align="left", leader=True
+    )
     doc.set("giay_to_tuy_than", value, *also)
     full = office_of(agency)
-    doc.para([t(rng.choice(["Nơi đăng ký khai sinh:", "Nơi đăng ký:"]) + " "), t(full, entry, "noi_dang_ky")], indent=0, align="left", leader=True)
+    doc.para(
+        [t(rng.choice(["Nơi đăng ký khai sinh:", "Nơi đăng ký:"]) + " "), t(full, entry, "noi_dang_ky")],
+        indent=0,
+        align="left",
+        leader=True,
+    )
     doc.set("noi_dang_ky", full, agency.name)
     doc.accept["co_quan_ban_hanh"] = [*agency.accept, full]
     label = rng.choice(["Ngày, tháng, năm đăng ký:", "Ngày, tháng, năm đăng ký:", "Đăng ký ngày"])
     if case.pen.day or rng.random() < 0.3:
-        doc.para([t(label + " "), *date_runs(doc, case.today, case.pen, "", "ngay_dang_ky", "ngày")], indent=0, leader=True)
+        doc.para(
+            [t(label + " "), *date_runs(doc, case.today, case.pen, "", "ngay_dang_ky", "ngày")],
+            indent=0,
+            leader=True,
+        )
     else:
         doc.para([t(label + " "), t(slashed(case.today, rng), entry, "ngay_dang_ky")], indent=0, leader=True)
         doc.set("ngay_dang_ky", case.today.isoformat())
@@ -210,19 +263,40 @@ def extract(case: Case) -> Doc:
     entry = case.entry(0.1)
     other = commune_committee(rng, neighbour(rng, case.place)) if rng.random() < 0.15 else agency
     registration(doc, case, "khai sinh", office_of(other), birth.number, registered, entry)
-    source = rng.choice(["Sổ đăng ký khai sinh", "Cơ sở dữ liệu hộ tịch điện tử", "Sổ hộ tịch", "Bản sao Sổ đăng ký khai sinh"])
+    source = rng.choice(
+        [
+            "Sổ đăng ký khai sinh",
+            "Cơ sở dữ liệu hộ tịch điện tử",
+            "Sổ hộ tịch",
+            "Bản sao Sổ đăng ký khai sinh",
+        ]
+    )
     if rng.random() < 0.75:
-        doc.para([t(rng.choice(["Thực hiện trích lục từ:", "Trích lục từ:"]) + " "), t(source, entry, "nguon_trich_luc")], indent=0)
+        doc.para(
+            [
+                t(rng.choice(["Thực hiện trích lục từ:", "Trích lục từ:"]) + " "),
+                t(source, entry, "nguon_trich_luc"),
+            ],
+            indent=0,
+        )
         doc.set("nguon_trich_luc", source)
     if rng.random() < 0.5:
-        doc.para([t("Ghi chú: "), t(rng.choice(["Không", "/", "Đăng ký lại", "Trích lục lần 2"]), entry)], indent=0)
-    sign(doc, agency, signing(rng, agency, False), kinh_name(rng, rng.random() < 0.6), intro=[t("NGƯỜI KÝ TRÍCH LỤC", "b")])
+        doc.para(
+            [t("Ghi chú: "), t(rng.choice(["Không", "/", "Đăng ký lại", "Trích lục lần 2"]), entry)], indent=0
+        )
+    sign(
+        doc,
+        agency,
+        signing(rng, agency, False),
+        kinh_name(rng, rng.random() < 0.6),
+        intro=[t("NGƯỜI KÝ TRÍCH LỤC", "b")],
+    )
     marks.spoil(doc, agency, case.today, False, rng)
     return doc
 
 
 def registration(doc: Doc, case: Case, what: str, office: str, number: str, day: date, entry: str) -> None:
-    """"Đăng ký khai sinh tại: ... Số: ... ngày ..." in one paragraph or two lines."""
+    """ "Đăng ký khai sinh tại: ... Số: ... ngày ..." in one paragraph or two lines."""
     rng = case.rng
     doc.set("noi_dang_ky", office)
     doc.set("so_dang_ky", number, f"{number}/{day.year}")
@@ -232,7 +306,10 @@ def registration(doc: Doc, case: Case, what: str, office: str, number: str, day:
         tail += [t(rng.choice([" ngày ", ", ngày "])), t(slashed(day, rng), entry, "ngay_dang_ky")]
         doc.set("ngay_dang_ky", day.isoformat())
     else:
-        tail += [t(" "), *date_runs(doc, day, case.pen.__class__(False, False, False, 0.0), "", "ngay_dang_ky")]
+        tail += [
+            t(" "),
+            *date_runs(doc, day, case.pen.__class__(False, False, False, 0.0), "", "ngay_dang_ky"),
+        ]
     if rng.random() < 0.5:
         doc.para([t(lead + " "), t(office, entry, "noi_dang_ky"), t(" "), *tail], indent=0, align="left")
     else:

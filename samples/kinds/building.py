@@ -20,7 +20,11 @@ def _office(case: Case) -> Agency:
     roll = rng.random()
     if roll < 0.65:
         return district_committee(rng, place)
-    return division(rng, place, rng.choice(["đô thị", "Hạ tầng"])) if roll < 0.9 else department(rng, place)
+    return (
+        division(rng, place, rng.choice(["đô thị", "Hạ tầng"]))
+        if roll < 0.9
+        else department(rng, place, "Xây dựng")
+    )
 
 
 def comma(value: float, digits: int = 1) -> str:
@@ -34,7 +38,9 @@ def permit(case: Case) -> Doc:
     doc = case.doc("giay_phep_xay_dung")
     agency = _office(case)
     owner = person(rng, case.place, case.today, (25, 68))
-    number = number_runs(doc, paper_number(rng, 900), rng.choice(["GPXD", "GPXD", "GPXD-UBND", "GPXD-QLĐT"]), case.pen)
+    number = number_runs(
+        doc, paper_number(rng, 900), rng.choice(["GPXD", "GPXD", "GPXD-UBND", "GPXD-QLĐT"]), case.pen
+    )
     date_above = rng.random() < 0.5
     dated = place_date(doc, agency, case.today, case.pen)
     heading(doc, agency, left=[number] if date_above else None, right=[dated] if date_above else None)
@@ -42,7 +48,17 @@ def permit(case: Case) -> Doc:
     if not date_above:
         doc.para(number, align="center", after=2)
     if rng.random() < 0.6:
-        doc.para([t("(Sử dụng cho công trình: Nhà ở riêng lẻ)" if rng.random() < 0.4 else "(Sử dụng cho nhà ở riêng lẻ)", "i")], align="center")
+        doc.para(
+            [
+                t(
+                    "(Sử dụng cho công trình: Nhà ở riêng lẻ)"
+                    if rng.random() < 0.4
+                    else "(Sử dụng cho nhà ở riêng lẻ)",
+                    "i",
+                )
+            ],
+            align="center",
+        )
     entry = case.entry(0.3)
     title_word = owner.title
     doc.para([t(f"1. Cấp cho: {title_word} "), t(shout(rng, owner.name), entry or "b", "chu_dau_tu")])
@@ -50,36 +66,105 @@ def permit(case: Case) -> Doc:
     paper, value, also = identity_paper(case, owner)
     doc.para([t(rng.choice(["- ", ""])), t(paper, entry, "giay_to_tuy_than"), t(rng.choice(["", ".", ";"]))])
     doc.set("giay_to_tuy_than", value, *also)
-    doc.para([t(rng.choice(["- Địa chỉ thường trú:", "Địa chỉ:", "Địa chỉ thường trú:"]) + " "), t(owner.home, entry, "dia_chi_thuong_tru"), t(".")])
+    doc.para(
+        [
+            t(rng.choice(["- Địa chỉ thường trú:", "Địa chỉ:", "Địa chỉ thường trú:"]) + " "),
+            t(owner.home, entry, "dia_chi_thuong_tru"),
+            t("."),
+        ]
+    )
     doc.set("dia_chi_thuong_tru", owner.home)
-    work = rng.choice(["Nhà ở riêng lẻ", "Nhà ở gia đình", "Nhà ở kết hợp kinh doanh", "Cải tạo, nâng tầng nhà ở riêng lẻ"])
+    work = rng.choice(
+        ["Nhà ở riêng lẻ", "Nhà ở gia đình", "Nhà ở kết hợp kinh doanh", "Cải tạo, nâng tầng nhà ở riêng lẻ"]
+    )
     floors = rng.randint(1, 5)
-    doc.para([t("2. Được phép xây dựng công trình: "), t(work, entry, "cong_trinh"), t(rng.choice([".", f" ({floors} tầng).", ";"]))])
+    doc.para(
+        [
+            t("2. Được phép xây dựng công trình: "),
+            t(work, entry, "cong_trinh"),
+            t(rng.choice([".", f" ({floors} tầng).", ";"])),
+        ]
+    )
     doc.set("cong_trinh", work)
-    firm = rng.choice(["Công ty TNHH Kiến trúc Phương Nam", "Công ty CP Tư vấn Thiết kế An Cư", "Văn phòng thiết kế Hoàng Gia", "Công ty TNHH MTV Xây dựng Thành Đạt"])
-    doc.para([t(f"- Theo hồ sơ thiết kế có ký hiệu: {rng.choice(['KT', 'NO', 'TK'])}-{rng.randint(3, 80):02d}/{case.today.year}, do {firm} lập.")])
+    firm = rng.choice(
+        [
+            "Công ty TNHH Kiến trúc Phương Nam",
+            "Công ty CP Tư vấn Thiết kế An Cư",
+            "Văn phòng thiết kế Hoàng Gia",
+            "Công ty TNHH MTV Xây dựng Thành Đạt",
+        ]
+    )
+    doc.para(
+        [
+            t(
+                f"- Theo hồ sơ thiết kế có ký hiệu: {rng.choice(['KT', 'NO', 'TK'])}-{rng.randint(3, 80):02d}/{case.today.year}, do {firm} lập."
+            )
+        ]
+    )
     doc.para([t(rng.choice(["Gồm các nội dung sau:", "- Gồm các nội dung sau đây:"]))])
     plot, sheet = str(rng.randint(2, 1200)), str(rng.randint(1, 120))
     area = rng.uniform(48, 220)
     density = rng.uniform(45, 100)
-    doc.para([t("- Vị trí xây dựng: thửa đất số "), t(plot, entry, "thua_dat"), t(", tờ bản đồ số "), t(sheet, entry, "to_ban_do"), t(f", {case.place.address};")])
+    doc.para(
+        [
+            t("- Vị trí xây dựng: thửa đất số "),
+            t(plot, entry, "thua_dat"),
+            t(", tờ bản đồ số "),
+            t(sheet, entry, "to_ban_do"),
+            t(f", {case.place.address};"),
+        ]
+    )
     doc.set("thua_dat", plot)
     doc.set("to_ban_do", sheet)
-    doc.para([t(f"- Cốt nền xây dựng công trình: +{comma(rng.uniform(0.15, 0.9), 2)} m so với {rng.choice(['cốt vỉa hè', 'mặt đường hiện trạng', 'cốt sân'])};")])
+    doc.para(
+        [
+            t(
+                f"- Cốt nền xây dựng công trình: +{comma(rng.uniform(0.15, 0.9), 2)} m so với {rng.choice(['cốt vỉa hè', 'mặt đường hiện trạng', 'cốt sân'])};"
+            )
+        ]
+    )
     dense = comma(density)
-    doc.para([t("- Mật độ xây dựng: "), t(dense, entry, "mat_do_xay_dung"), t(f"%; hệ số sử dụng đất: {comma(rng.uniform(0.8, 4), 2)} lần;")])
+    doc.para(
+        [
+            t("- Mật độ xây dựng: "),
+            t(dense, entry, "mat_do_xay_dung"),
+            t(f"%; hệ số sử dụng đất: {comma(rng.uniform(0.8, 4), 2)} lần;"),
+        ]
+    )
     doc.set("mat_do_xay_dung", dense, dense + "%", dense + " %")
-    doc.para([t(f"- Chỉ giới đường đỏ: cách tim đường {comma(rng.uniform(3, 15))} m; chỉ giới xây dựng: {rng.choice(['trùng chỉ giới đường đỏ', 'lùi 3,0 m so với chỉ giới đường đỏ'])};")])
+    doc.para(
+        [
+            t(
+                f"- Chỉ giới đường đỏ: cách tim đường {comma(rng.uniform(3, 15))} m; chỉ giới xây dựng: {rng.choice(['trùng chỉ giới đường đỏ', 'lùi 3,0 m so với chỉ giới đường đỏ'])};"
+            )
+        ]
+    )
     if rng.random() < 0.5:
-        doc.para([t(f"- Màu sắc công trình: {rng.choice(['màu sáng, hài hòa với xung quanh', 'theo hồ sơ thiết kế', 'vàng nhạt'])};")])
+        doc.para(
+            [
+                t(
+                    f"- Màu sắc công trình: {rng.choice(['màu sáng, hài hòa với xung quanh', 'theo hồ sơ thiết kế', 'vàng nhạt'])};"
+                )
+            ]
+        )
     ground = area * density / 100
     built, total = comma(ground), comma(ground * floors * rng.uniform(0.85, 1.05))
     tall = comma(floors * 3.5 + rng.uniform(0.2, 2.4), 2)
     unit = rng.choice([" m2", " m²", "m2"])
-    doc.para([t("- Diện tích xây dựng tầng 1 (tầng trệt): "), t(built, entry, "dien_tich_xay_dung"), t(unit + ";")])
+    doc.para(
+        [t("- Diện tích xây dựng tầng 1 (tầng trệt): "), t(built, entry, "dien_tich_xay_dung"), t(unit + ";")]
+    )
     doc.para([t("- Tổng diện tích sàn: "), t(total, entry, "tong_dien_tich_san"), t(unit + ";")])
     story = f"{floors:02d}" if rng.random() < 0.6 else str(floors)
-    doc.para([t("- Chiều cao công trình: "), t(tall, entry, "chieu_cao"), t(" m; số tầng: "), t(story, entry, "so_tang"), t(rng.choice([" tầng.", "."]))])
+    doc.para(
+        [
+            t("- Chiều cao công trình: "),
+            t(tall, entry, "chieu_cao"),
+            t(" m; số tầng: "),
+            t(story, entry, "so_tang"),
+            t(rng.choice([" tầng.", "."])),
+        ]
+    )
     for name, value in (("dien_tich_xay_dung", built), ("tong_dien_tich_san", total)):
         doc.set(name, value, f"{value} m2", f"{value} m²")
     doc.set("chieu_cao", tall, f"{tall} m")
@@ -91,7 +176,11 @@ def permit(case: Case) -> Doc:
     doc.set("so_giay_chung_nhan_dat", serial, serial.replace(" ", ""))
     doc.para([t("4. Giấy phép này có hiệu lực khởi công xây dựng trong thời hạn 12 tháng kể từ ngày cấp; quá thời hạn trên thì phải đề nghị "
                 "gia hạn giấy phép xây dựng./.")])  # fmt: skip
-    receivers = ["- Chủ đầu tư;", f"- UBND {bare(case.place.commune)};", f"- Lưu: VT, {rng.choice(['QLĐT', 'KT', 'XD'])}."]
+    receivers = [
+        "- Chủ đầu tư;",
+        f"- UBND {bare(case.place.commune)};",
+        f"- Lưu: VT, {rng.choice(['QLĐT', 'KT', 'XD'])}.",
+    ]
     sign(doc, agency, signing(rng, agency, True), kinh_name(rng, rng.random() < 0.75), receivers=receivers,
          date_line=None if date_above else dated)  # fmt: skip
     if rng.random() < 0.45:

@@ -29,7 +29,9 @@ def certificate(case: Case) -> Doc:
     """Registration of a household business; members' table when a family founded it."""
     rng = case.rng
     doc = case.doc("giay_chung_nhan_ho_kinh_doanh")
-    agency = division(rng, case.place, "Kinh tế" if case.modern else rng.choice(["Tài chính", "Tài chính", "Kinh tế"]))
+    agency = division(
+        rng, case.place, "Kinh tế" if case.modern else rng.choice(["Tài chính", "Tài chính", "Kinh tế"])
+    )
     owner = person(rng, case.place, case.today, (22, 65))
     if rng.random() < 0.25:
         border(doc)
@@ -50,7 +52,12 @@ def certificate(case: Case) -> Doc:
     phone = f"0{rng.choice('35789')}{rng.randint(10_000_000, 99_999_999)}"
     if rng.random() < 0.25:
         phone = f"{phone[:4]} {phone[4:7]} {phone[7:]}"
-    doc.row([(0.0, [t("Điện thoại: "), t(phone, entry, "dien_thoai")]), (0.5, [t(rng.choice(["Fax:", "Số fax (nếu có):"]))])])
+    doc.row(
+        [
+            (0.0, [t("Điện thoại: "), t(phone, entry, "dien_thoai")]),
+            (0.5, [t(rng.choice(["Fax:", "Số fax (nếu có):"]))]),
+        ]
+    )
     doc.set("dien_thoai", phone, phone.replace(" ", ""))
     if rng.random() < 0.7:
         doc.row([(0.0, [t("Email:")]), (0.5, [t("Website:")])])
@@ -58,17 +65,35 @@ def certificate(case: Case) -> Doc:
     doc.para([t(f"{number + 2}. Ngành, nghề kinh doanh:")], indent=0)
     if rng.random() < 0.65:
         rows: list[list[Runs]] = [[[t("STT", "b")], [t("Tên ngành", "b")], [t("Mã ngành", "b")]]]
-        rows += [[[t(str(k))], [t(text, "", "nganh_nghe")], [t(code, "", "ma_nganh")]] for k, (text, code) in enumerate(trades, 1)]
+        rows += [
+            [[t(str(k))], [t(text, "", "nganh_nghe")], [t(code, "", "ma_nganh")]]
+            for k, (text, code) in enumerate(trades, 1)
+        ]
         doc.table([0.10, 0.70, 0.20], rows)
         doc.set("ma_nganh", "; ".join(code for _, code in trades))
     else:
         for text, code in trades:
-            doc.para([t("- "), t(text, entry, "nganh_nghe"), t(f" (mã ngành {code})" if rng.random() < 0.5 else "")], indent=0)
+            doc.para(
+                [
+                    t("- "),
+                    t(text, entry, "nganh_nghe"),
+                    t(f" (mã ngành {code})" if rng.random() < 0.5 else ""),
+                ],
+                indent=0,
+            )
     doc.set("nganh_nghe", "; ".join(text for text, _ in trades))
     money = rng.choice([20, 30, 50, 80, 100, 120, 150, 200, 250, 300, 500, 800]) * 1_000_000
     amount = f"{money:,}".replace(",", ".")
     words = f"({rng.choice(['Bằng chữ', 'bằng chữ'])}: {money_words(money)})"
-    doc.para([t(f"{number + 3}. Vốn kinh doanh: "), t(amount, entry, "von_kinh_doanh"), t(" đồng "), t(words, rng.choice(["", "i"]))], indent=0)
+    doc.para(
+        [
+            t(f"{number + 3}. Vốn kinh doanh: "),
+            t(amount, entry, "von_kinh_doanh"),
+            t(" đồng "),
+            t(words, rng.choice(["", "i"])),
+        ],
+        indent=0,
+    )
     doc.set("von_kinh_doanh", amount, f"{amount} đồng", str(money), f"{amount} đồng {words}")
     family = rng.random() < 0.4
     founder = "Thành viên hộ gia đình" if family else "Cá nhân"
@@ -107,15 +132,29 @@ def _head(doc: Doc, case: Case, owner: Person) -> None:
         doc.boxes["so_ky_hieu"] = doc.boxes["ma_so_ho_kinh_doanh"]
     else:
         if case.today.year >= 2021 and rng.random() < 0.7:
-            doc.para([t("Mã số hộ kinh doanh: "), t(code, "", "ma_so_ho_kinh_doanh")], align="center", after=1)
+            doc.para(
+                [t("Mã số hộ kinh doanh: "), t(code, "", "ma_so_ho_kinh_doanh")], align="center", after=1
+            )
             doc.set("ma_so_ho_kinh_doanh", code)
         label = "Mã số đăng ký hộ kinh doanh:" if "ma_so_ho_kinh_doanh" in doc.fields else "Số:"
         doc.para([t(label + " "), t(number, hand, "so_ky_hieu")], align="center", after=1)
         doc.set("so_ky_hieu", number)
-    doc.para([t("Đăng ký lần đầu, ", "i"), *date_runs(doc, case.today, case.pen, "i")], align="center", after=1)
+    doc.para(
+        [t("Đăng ký lần đầu, ", "i"), *date_runs(doc, case.today, case.pen, "i")], align="center", after=1
+    )
     if rng.random() < 0.25:
         first = random_date(rng, date(case.today.year - 6, 1, 3), case.today)
-        doc.para([t("Đăng ký thay đổi lần thứ " + str(rng.randint(1, 4)) + f", ngày {first.day:02d} tháng {first.month:02d} năm {first.year}", "i")], align="center")
+        doc.para(
+            [
+                t(
+                    "Đăng ký thay đổi lần thứ "
+                    + str(rng.randint(1, 4))
+                    + f", ngày {first.day:02d} tháng {first.month:02d} năm {first.year}",
+                    "i",
+                )
+            ],
+            align="center",
+        )
         doc.marks.append("changed_later")
         doc.accept["ngay_ban_hanh"] = [first.isoformat()]
     doc.skip(4)
@@ -123,7 +162,13 @@ def _head(doc: Doc, case: Case, owner: Person) -> None:
 
 def _owner(doc: Doc, case: Case, owner: Person, number: int, entry: str) -> None:
     rng = case.rng
-    lead = rng.choice(["Thông tin về chủ hộ kinh doanh", "Họ và tên cá nhân hoặc tên đại diện hộ gia đình:", "Thông tin về chủ hộ kinh doanh:"])
+    lead = rng.choice(
+        [
+            "Thông tin về chủ hộ kinh doanh",
+            "Họ và tên cá nhân hoặc tên đại diện hộ gia đình:",
+            "Thông tin về chủ hộ kinh doanh:",
+        ]
+    )
     doc.para([t(f"{number}. {lead}")], indent=0)
     doc.set("chu_ho", owner.name, owner.name.upper())
     doc.set("gioi_tinh", owner.sex)
@@ -140,12 +185,22 @@ def _owner(doc: Doc, case: Case, owner: Person, number: int, entry: str) -> None
     else:
         chip = case.today.year >= 2019
         value = owner.identity if chip else owner.old_card
-        kind = rng.choice(["Thẻ căn cước công dân", "Căn cước công dân"]) if chip else "Giấy chứng minh nhân dân"
-        issued = random_date(rng, date(max(2006, owner.born.year + 15), 1, 3) if not chip else date(2016, 3, 1), case.today)
-        by = rng.choice(["Cục Cảnh sát QLHC về TTXH", "Cục Cảnh sát quản lý hành chính về trật tự xã hội"]) if chip else f"Công an {owner.place.province}"
+        kind = (
+            rng.choice(["Thẻ căn cước công dân", "Căn cước công dân"]) if chip else "Giấy chứng minh nhân dân"
+        )
+        issued = random_date(
+            rng, date(max(2006, owner.born.year + 15), 1, 3) if not chip else date(2016, 3, 1), case.today
+        )
+        by = (
+            rng.choice(["Cục Cảnh sát QLHC về TTXH", "Cục Cảnh sát quản lý hành chính về trật tự xã hội"])
+            if chip
+            else f"Công an {owner.place.province}"
+        )
         doc.para([t("Loại giấy tờ pháp lý của cá nhân: "), t(kind, entry)], indent=0)
         doc.para([t("Số giấy tờ pháp lý của cá nhân: "), t(value, entry, "giay_to_tuy_than")], indent=0)
-        doc.row([(0.0, [t("Ngày cấp: "), t(f"{issued:%d/%m/%Y}", entry)]), (0.30, [t("Nơi cấp: "), t(by, entry)])])
+        doc.row(
+            [(0.0, [t("Ngày cấp: "), t(f"{issued:%d/%m/%Y}", entry)]), (0.30, [t("Nơi cấp: "), t(by, entry)])]
+        )
         doc.set("giay_to_tuy_than", value)
     label = rng.choice(["Địa chỉ thường trú:", "Nơi đăng ký hộ khẩu thường trú:", "Nơi thường trú:"])
     doc.para([t(label + " "), t(owner.home, entry, "noi_thuong_tru")], indent=0, align="left")
@@ -157,9 +212,29 @@ def _owner(doc: Doc, case: Case, owner: Person, number: int, entry: str) -> None
 def _members(doc: Doc, case: Case, owner: Person, number: int) -> None:
     rng = case.rng
     doc.para([t(f"{number}. Danh sách thành viên hộ gia đình đăng ký thành lập hộ kinh doanh:")], indent=0)
-    rows: list[list[Runs]] = [[[t(text, "b")] for text in ("STT", "Họ và tên", "Quốc tịch", "Địa chỉ thường trú", "Số giấy tờ pháp lý", "Ghi chú")]]
+    rows: list[list[Runs]] = [
+        [
+            [t(text, "b")]
+            for text in (
+                "STT",
+                "Họ và tên",
+                "Quốc tịch",
+                "Địa chỉ thường trú",
+                "Số giấy tờ pháp lý",
+                "Ghi chú",
+            )
+        ]
+    ]
     for k in range(rng.randint(1, 3)):
         member = owner if k == 0 else person(rng, case.place, case.today, (18, 60))
-        rows.append([[t(str(k + 1))], [t(member.name)], [t("Việt Nam")], [t(owner.home)], [t(member.identity)], [t("Chủ hộ" if k == 0 else "")]])
+        rows.append(
+            [
+                [t(str(k + 1))],
+                [t(member.name)],
+                [t("Việt Nam")],
+                [t(owner.home)],
+                [t(member.identity)],
+                [t("Chủ hộ" if k == 0 else "")],
+            ]
+        )
     doc.table([0.07, 0.20, 0.11, 0.31, 0.20, 0.11], rows, size=11)
-

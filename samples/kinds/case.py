@@ -74,7 +74,9 @@ def identity_paper(case: Case, who: Person, issued: bool = True) -> tuple[str, s
         if case.today >= date(2024, 7, 1):
             kinds += ["Căn cước", "Thẻ căn cước"]
         kind, number = rng.choice(kinds), who.identity
-        by = rng.choice(["Cục Cảnh sát quản lý hành chính về trật tự xã hội", "Cục CS QLHC về TTXH", "Bộ Công an"])
+        by = rng.choice(
+            ["Cục Cảnh sát quản lý hành chính về trật tự xã hội", "Cục CS QLHC về TTXH", "Bộ Công an"]
+        )
         first = max(date(2016, 2, 1), date(who.born.year + 14, 1, 2))
     else:
         kind, number = rng.choice(["CMND", "Giấy chứng minh nhân dân", "Chứng minh nhân dân"]), who.old_card

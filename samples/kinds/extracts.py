@@ -33,7 +33,13 @@ def _close(doc: Doc, case: Case, agency: Agency) -> Doc:
     rng = case.rng
     if rng.random() < 0.4:
         doc.para([t("Ghi chú: "), t("Không")], indent=0)
-    sign(doc, agency, signing(rng, agency, False), kinh_name(rng, rng.random() < 0.6), intro=[t("NGƯỜI KÝ TRÍCH LỤC", "b")])
+    sign(
+        doc,
+        agency,
+        signing(rng, agency, False),
+        kinh_name(rng, rng.random() < 0.6),
+        intro=[t("NGƯỜI KÝ TRÍCH LỤC", "b")],
+    )
     marks.spoil(doc, agency, case.today, False, rng)
     return doc
 
@@ -43,16 +49,31 @@ def _person(doc: Doc, case: Case, who: Person, lead: str, prefix: str, entry: st
     mark = f"{prefix}_" if prefix else ""
     if lead:
         doc.para([t(lead, "b")], indent=0)
-    doc.para([t("Họ, chữ đệm, tên: "), t(shout(rng, who.name), entry or "b", f"{mark}ho_ten")], indent=0, leader=True)
+    doc.para(
+        [t("Họ, chữ đệm, tên: "), t(shout(rng, who.name), entry or "b", f"{mark}ho_ten")],
+        indent=0,
+        leader=True,
+    )
     doc.set(f"{mark}ho_ten", who.name, who.name.upper())
-    doc.para([t("Ngày, tháng, năm sinh: "), t(slashed(who.born, rng), entry, f"{mark}ngay_sinh")], indent=0, leader=True)
+    doc.para(
+        [t("Ngày, tháng, năm sinh: "), t(slashed(who.born, rng), entry, f"{mark}ngay_sinh")],
+        indent=0,
+        leader=True,
+    )
     doc.set(f"{mark}ngay_sinh", who.born.isoformat())
     doc.row([(0.0, [t("Giới tính: "), t(who.sex, entry)]), (0.33, [t("Dân tộc: "), t(who.people, entry)]),
              (0.66, [t("Quốc tịch: "), t("Việt Nam", entry)])], leader=True)  # fmt: skip
-    doc.para([t("Nơi cư trú: "), t(who.home, entry, f"{mark}noi_cu_tru")], indent=0, align="left", leader=True)
+    doc.para(
+        [t("Nơi cư trú: "), t(who.home, entry, f"{mark}noi_cu_tru")], indent=0, align="left", leader=True
+    )
     doc.set(f"{mark}noi_cu_tru", who.home)
     paper, value, also = identity_paper(case, who)
-    doc.para([t("Giấy tờ tùy thân: "), t(paper, entry, f"{mark}giay_to_tuy_than")], indent=0, align="left", leader=True)
+    doc.para(
+        [t("Giấy tờ tùy thân: "), t(paper, entry, f"{mark}giay_to_tuy_than")],
+        indent=0,
+        align="left",
+        leader=True,
+    )
     doc.set(f"{mark}giay_to_tuy_than", value, *also)
 
 
@@ -74,9 +95,24 @@ def guardianship(case: Case) -> Doc:
     rng = case.rng
     doc, agency = _open(case, "trich_luc_giam_ho", "TLGH", "TRÍCH LỤC", "ĐĂNG KÝ GIÁM HỘ")
     entry = case.entry(0.3)
-    _person(doc, case, person(rng, case.place, case.today, (30, 70)), "Người giám hộ:", "nguoi_giam_ho", entry)
-    _person(doc, case, person(rng, case.place, case.today, (3, 17)), "Người được giám hộ:", "nguoi_duoc_giam_ho", entry)
-    reason = rng.choice(["Cha, mẹ đều đã chết", "Người được giám hộ không còn cha mẹ", "Cha mẹ bị hạn chế năng lực hành vi dân sự"])
+    _person(
+        doc, case, person(rng, case.place, case.today, (30, 70)), "Người giám hộ:", "nguoi_giam_ho", entry
+    )
+    _person(
+        doc,
+        case,
+        person(rng, case.place, case.today, (3, 17)),
+        "Người được giám hộ:",
+        "nguoi_duoc_giam_ho",
+        entry,
+    )
+    reason = rng.choice(
+        [
+            "Cha, mẹ đều đã chết",
+            "Người được giám hộ không còn cha mẹ",
+            "Cha mẹ bị hạn chế năng lực hành vi dân sự",
+        ]
+    )
     doc.para([t("Lý do giám hộ: "), t(reason, entry)], indent=0)
     registration(doc, case, "giám hộ", office_of(agency), paper_number(rng, 40), case.today, entry)
     return _close(doc, case, agency)
@@ -91,8 +127,20 @@ def correction(case: Case) -> Doc:
     who = person(rng, case.place, case.today, (5, 60))
     _person(doc, case, who, "", "", entry)
     before = slashed(who.born.replace(year=who.born.year - 1, day=min(28, who.born.day)), rng)
-    change = rng.choice([f"Ngày, tháng, năm sinh từ {before} thành {who.born:%d/%m/%Y}", f"Chữ đệm từ “{kinh_name(rng, True).split()[1]}” thành “{who.name.split()[min(1, len(who.name.split()) - 1)]}”"])
+    change = rng.choice(
+        [
+            f"Ngày, tháng, năm sinh từ {before} thành {who.born:%d/%m/%Y}",
+            f"Chữ đệm từ “{kinh_name(rng, True).split()[1]}” thành “{who.name.split()[min(1, len(who.name.split()) - 1)]}”",
+        ]
+    )
     doc.para([t("Đã đăng ký việc: "), t(change, entry)], indent=0)
-    doc.para([t(f"Trong Giấy khai sinh số {rng.randint(4, 300)}, đăng ký tại {office_of(agency)} ngày {who.born:%d/%m/%Y}.")], indent=0)
+    doc.para(
+        [
+            t(
+                f"Trong Giấy khai sinh số {rng.randint(4, 300)}, đăng ký tại {office_of(agency)} ngày {who.born:%d/%m/%Y}."
+            )
+        ],
+        indent=0,
+    )
     registration(doc, case, "cải chính hộ tịch", office_of(agency), paper_number(rng, 60), case.today, entry)
     return _close(doc, case, agency)

@@ -53,7 +53,12 @@ def _to(doc: Doc, names: list[str]) -> None:
     indent = pt(rng.uniform(70, 120))
     doc.para([t("Kính gửi:")], indent=indent, align="left", after=1)
     for index, name in enumerate(names):
-        doc.para([t(f"- {name}{';' if index < len(names) - 1 else '.'}")], indent=indent + pt(50), align="left", after=1)
+        doc.para(
+            [t(f"- {name}{';' if index < len(names) - 1 else '.'}")],
+            indent=indent + pt(50),
+            align="left",
+            after=1,
+        )
     doc.skip(6)
 
 
@@ -67,18 +72,33 @@ def official_letter(case: Case) -> Doc:
                           f"V/v phối hợp {topic}", f"về việc {topic}"])  # fmt: skip
     unit = rng.choice(["VP", "KT", "TNMT", "NC", "VX", "TH", "QLĐT", "HCTP", "TCKH", "VHXH", ""])
     symbol = f"{agency.symbol}-{unit}" if unit else agency.symbol
-    head: list[Runs] = [number_runs(doc, paper_number(rng, 6000), symbol, case.pen), [t(subject, rng.choice(["", "", "i"]), "trich_yeu", size=12)]]
+    head: list[Runs] = [
+        number_runs(doc, paper_number(rng, 6000), symbol, case.pen),
+        [t(subject, rng.choice(["", "", "i"]), "trich_yeu", size=12)],
+    ]
     heading(doc, agency, left=head, right=[place_date(doc, agency, case.today, case.pen)])
     doc.set("loai_van_ban", "CÔNG VĂN")
     plain = subject.removeprefix("V/v ").removeprefix("về việc ")
     doc.set("trich_yeu", subject, plain, f"V/v {plain}", f"Về việc {plain}")
     _to(doc, _addressees(case))
     lead = prose.opening(rng, agency, case.today, topic)
-    doc.para([t(f"{lead}, {agency.name} {rng.choice(['đề nghị các cơ quan, đơn vị thực hiện một số nội dung sau:', 'yêu cầu các đơn vị tập trung thực hiện:', 'có ý kiến như sau:'])}")])
+    doc.para(
+        [
+            t(
+                f"{lead}, {agency.name} {rng.choice(['đề nghị các cơ quan, đơn vị thực hiện một số nội dung sau:', 'yêu cầu các đơn vị tập trung thực hiện:', 'có ý kiến như sau:'])}"
+            )
+        ]
+    )
     _points(doc, prose.measures(rng, agency, case.today, topic, rng.randint(2, 7)))
     doc.para([t(rng.choice([f"{agency.name} đề nghị các đơn vị nghiêm túc triển khai thực hiện./.", "Rất mong nhận được sự quan tâm phối hợp./.",
                             "Trong quá trình thực hiện nếu có vướng mắc, kịp thời phản ánh để được hướng dẫn./.", "Trân trọng./."]))])  # fmt: skip
-    sign(doc, agency, signing(rng, agency, True, orders=True), kinh_name(rng, rng.random() < 0.7), receivers=prose.receivers(rng, agency))
+    sign(
+        doc,
+        agency,
+        signing(rng, agency, True, orders=True),
+        kinh_name(rng, rng.random() < 0.7),
+        receivers=prose.receivers(rng, agency),
+    )
     marks.spoil(doc, agency, case.today, True, rng)
     return doc
 
@@ -91,7 +111,9 @@ def _points(doc: Doc, texts: list[str]) -> None:
             head, _, rest = text.partition(",")
             doc.para([t(f"{index}. {head},", "b"), t(rest)])
         else:
-            lead = {"1.": f"{index}. ", "-": "- ", "a)": f"{'abcdeghik'[index - 1]}) ", "bold": f"{index}. "}[style]
+            lead = {"1.": f"{index}. ", "-": "- ", "a)": f"{'abcdeghik'[index - 1]}) ", "bold": f"{index}. "}[
+                style
+            ]
             doc.para([t(lead + text)])
 
 
@@ -146,7 +168,9 @@ def _subject(rng: random.Random, form: Form, topic: str, year: int) -> str:
         "CHỈ THỊ": ["Về việc tăng cường {0}", "Về tăng cường {0} trên địa bàn"],
         "GIẤY GIỚI THIỆU": [""], "GIẤY ỦY QUYỀN": ["Về việc ký các văn bản {0}"],
     }  # fmt: skip
-    text = rng.choice(starts.get(form.name, ["{0} năm {1}", "Về {0} giai đoạn {1} - 2030", "Về việc {0}"])).format(topic, year)
+    text = rng.choice(
+        starts.get(form.name, ["{0} năm {1}", "Về {0} giai đoạn {1} - 2030", "Về việc {0}"])
+    ).format(topic, year)
     return text[:1].upper() + text[1:]
 
 
@@ -180,11 +204,23 @@ def named(kind: str, case: Case) -> Doc:
         doc.para([t(f"{prose.opening(rng, agency, case.today, topic)}, {agency.name} {rng.choice(['trân trọng', 'kính'])} "
                     f"{'mời' if kind == 'giay_moi' else 'trình' if kind == 'to_trinh' else 'thông báo'} như sau:")])  # fmt: skip
         if kind == "giay_moi":
-            doc.para([t(f"1. Thời gian: {rng.choice(['07 giờ 30', '08 giờ 00', '14 giờ 00'])} phút, ngày {rng.randint(1, 28):02d}/{case.today.month:02d}/{case.today.year}.")])
+            doc.para(
+                [
+                    t(
+                        f"1. Thời gian: {rng.choice(['07 giờ 30', '08 giờ 00', '14 giờ 00'])} phút, ngày {rng.randint(1, 28):02d}/{case.today.month:02d}/{case.today.year}."
+                    )
+                ]
+            )
             doc.para([t(f"2. Địa điểm: Hội trường {agency.name}.")])
         else:
             _points(doc, prose.measures(rng, agency, case.today, topic, rng.randint(2, 7)))
-    closing = rng.choice([f"Trên đây là {form.name.capitalize().lower()} của {agency.name}./.", "Đề nghị các đơn vị nghiêm túc thực hiện./.", "Trân trọng./."])
+    closing = rng.choice(
+        [
+            f"Trên đây là {form.name.capitalize().lower()} của {agency.name}./.",
+            "Đề nghị các đơn vị nghiêm túc thực hiện./.",
+            "Trân trọng./.",
+        ]
+    )
     doc.para([t(closing)])
     sign(doc, agency, signing(rng, agency, True, orders=True), kinh_name(rng, rng.random() < 0.7),
          receivers=prose.receivers(rng, agency) if not form.minutes or rng.random() < 0.3 else None)  # fmt: skip
@@ -202,7 +238,14 @@ def _articles(doc: Doc, case: Case, agency: Agency, topic: str, form: Form) -> N
 
 def _sections(doc: Doc, case: Case, agency: Agency, topic: str) -> None:
     rng = case.rng
-    doc.para([t(prose.opening(rng, agency, case.today, topic) + f", {agency.name} xây dựng các nội dung cụ thể như sau:")])
+    doc.para(
+        [
+            t(
+                prose.opening(rng, agency, case.today, topic)
+                + f", {agency.name} xây dựng các nội dung cụ thể như sau:"
+            )
+        ]
+    )
     texts = prose.measures(rng, agency, case.today, topic, rng.randint(5, 9))
     heads = rng.choice(SECTIONS)
     for index, head in enumerate(heads):
@@ -217,7 +260,14 @@ def _minutes(doc: Doc, case: Case, agency: Agency, topic: str) -> None:
                 f"{case.today.year}, tại trụ sở {agency.name}.")])  # fmt: skip
     doc.para([t("I. Thành phần tham dự:", "b")])
     for number in range(1, rng.randint(3, 6)):
-        doc.para([t(f"{number}. {rng.choice(['Ông', 'Bà'])}: {kinh_name(rng, rng.random() < 0.5)} - {rng.choice(['Chủ tịch UBND', 'Công chức địa chính', 'Trưởng thôn', 'Thư ký', 'Đại diện hộ dân'])}")], after=1)
+        doc.para(
+            [
+                t(
+                    f"{number}. {rng.choice(['Ông', 'Bà'])}: {kinh_name(rng, rng.random() < 0.5)} - {rng.choice(['Chủ tịch UBND', 'Công chức địa chính', 'Trưởng thôn', 'Thư ký', 'Đại diện hộ dân'])}"
+                )
+            ],
+            after=1,
+        )
     doc.para([t("II. Nội dung:", "b")])
     _points(doc, prose.measures(rng, agency, case.today, topic, rng.randint(2, 4)))
 
@@ -231,7 +281,13 @@ def _introduction(doc: Doc, case: Case, agency: Agency) -> None:
     doc.para([t("Chức vụ: "), t(rng.choice(["Công chức văn hóa", "Kế toán", "Chuyên viên"]), hand)])
     doc.para([t(f"Được cử đến: {bare(neighbour(rng, case.place).province)}")])
     doc.para([t(f"Về việc: liên hệ công tác {rng.choice(prose.TOPICS)}.")])
-    doc.para([t(f"Giấy này có giá trị đến hết ngày {rng.randint(1, 28):02d}/{case.today.month % 12 + 1:02d}/{case.today.year + (case.today.month == 12)}.")])
+    doc.para(
+        [
+            t(
+                f"Giấy này có giá trị đến hết ngày {rng.randint(1, 28):02d}/{case.today.month % 12 + 1:02d}/{case.today.year + (case.today.month == 12)}."
+            )
+        ]
+    )
 
 
 NAMED: dict[str, Maker] = {kind: partial(named, kind) for kind in FORMS}

@@ -17,15 +17,27 @@ from samples.places import neighbour
 def _couple(case: Case, day: date) -> tuple[Person, Person]:
     rng = case.rng
     wife = person(rng, case.place, day, (18, 45), male=False)
-    husband = person(rng, case.place if rng.random() < 0.4 else neighbour(rng, case.place), day, (20, 50), male=True)
+    husband = person(
+        rng, case.place if rng.random() < 0.4 else neighbour(rng, case.place), day, (20, 50), male=True
+    )
     return wife, husband
 
 
 def _spouse(doc: Doc, case: Case, who: Person, prefix: str, label: str, narrow: bool, entry: str) -> None:
     rng = case.rng
-    doc.para([t(label + " "), t(shout(rng, who.name), entry or "b", f"{prefix}_ho_ten")], indent=0, align="left", leader=True)
+    doc.para(
+        [t(label + " "), t(shout(rng, who.name), entry or "b", f"{prefix}_ho_ten")],
+        indent=0,
+        align="left",
+        leader=True,
+    )
     doc.set(f"{prefix}_ho_ten", who.name, who.name.upper())
-    doc.para([t("Ngày, tháng, năm sinh: "), t(slashed(who.born, rng), entry, f"{prefix}_ngay_sinh")], indent=0, align="left", leader=True)
+    doc.para(
+        [t("Ngày, tháng, năm sinh: "), t(slashed(who.born, rng), entry, f"{prefix}_ngay_sinh")],
+        indent=0,
+        align="left",
+        leader=True,
+    )
     doc.set(f"{prefix}_ngay_sinh", who.born.isoformat())
     people: Runs = [t("Dân tộc: "), t(who.people, entry, f"{prefix}_dan_toc")]
     nation: Runs = [t("Quốc tịch: "), t("Việt Nam", entry, f"{prefix}_quoc_tich")]
@@ -37,10 +49,14 @@ def _spouse(doc: Doc, case: Case, who: Person, prefix: str, label: str, narrow: 
     doc.set(f"{prefix}_dan_toc", who.people)
     doc.set(f"{prefix}_quoc_tich", "Việt Nam")
     lives = "Nơi cư trú:" if case.today.year >= 2016 else "Nơi thường trú/tạm trú:"
-    doc.para([t(lives + " "), t(who.home, entry, f"{prefix}_noi_cu_tru")], indent=0, align="left", leader=True)
+    doc.para(
+        [t(lives + " "), t(who.home, entry, f"{prefix}_noi_cu_tru")], indent=0, align="left", leader=True
+    )
     doc.set(f"{prefix}_noi_cu_tru", who.home)
     paper, value, also = identity_paper(case, who)
-    doc.para([t("Giấy tờ tùy thân: "), t(paper, entry, f"{prefix}_giay_to")], indent=0, align="left", leader=True)
+    doc.para(
+        [t("Giấy tờ tùy thân: "), t(paper, entry, f"{prefix}_giay_to")], indent=0, align="left", leader=True
+    )
     doc.set(f"{prefix}_giay_to", value, *also)
 
 
@@ -48,7 +64,9 @@ def _both(doc: Doc, case: Case, wife: Person, husband: Person) -> None:
     rng = case.rng
     entry = case.entry()
     new = case.today.year >= 2016
-    labels = ("Họ, chữ đệm, tên vợ:", "Họ, chữ đệm, tên chồng:") if new else ("Họ và tên vợ:", "Họ và tên chồng:")
+    labels = (
+        ("Họ, chữ đệm, tên vợ:", "Họ, chữ đệm, tên chồng:") if new else ("Họ và tên vợ:", "Họ và tên chồng:")
+    )
     pairs = [(wife, "vo", labels[0]), (husband, "chong", labels[1])]
     if not new:
         pairs.reverse()
@@ -105,16 +123,27 @@ def certificate(case: Case) -> Doc:
         state_heading(doc)
         doc.set("co_quan_ban_hanh", agency.name, *agency.accept)
     title(doc, "GIẤY CHỨNG NHẬN KẾT HÔN", size=rng.choice([16, 18, 20]))
-    doc.para(number_runs(doc, register_number(rng, paper_number(rng, 300), case.today.year), "", case.pen), align="center", after=6)
+    doc.para(
+        number_runs(doc, register_number(rng, paper_number(rng, 300), case.today.year), "", case.pen),
+        align="center",
+        after=6,
+    )
     _both(doc, case, wife, husband)
     full, entry = office_of(agency), case.entry()
     doc.para([t("Nơi đăng ký kết hôn: "), t(full, entry, "noi_dang_ky")], indent=0, align="left", leader=True)
     doc.set("noi_dang_ky", full, agency.name)
     doc.accept["co_quan_ban_hanh"] = [*agency.accept, full]
     if case.pen.day or rng.random() < 0.3:
-        doc.para([t("Ngày, tháng, năm đăng ký: "), *date_runs(doc, case.today, case.pen, "", "ngay_dang_ky")], indent=0)
+        doc.para(
+            [t("Ngày, tháng, năm đăng ký: "), *date_runs(doc, case.today, case.pen, "", "ngay_dang_ky")],
+            indent=0,
+        )
     else:
-        doc.para([t("Ngày, tháng, năm đăng ký: "), t(slashed(case.today, rng), entry, "ngay_dang_ky")], indent=0, leader=True)
+        doc.para(
+            [t("Ngày, tháng, năm đăng ký: "), t(slashed(case.today, rng), entry, "ngay_dang_ky")],
+            indent=0,
+            leader=True,
+        )
         doc.set("ngay_dang_ky", case.today.isoformat())
     doc.set("ngay_ban_hanh", case.today.isoformat())
     doc.boxes["ngay_ban_hanh"] = doc.boxes["ngay_dang_ky"]
@@ -142,9 +171,16 @@ def extract(case: Case) -> Doc:
     title(doc, "TRÍCH LỤC KẾT HÔN", "(BẢN SAO)", value="TRÍCH LỤC KẾT HÔN (BẢN SAO)")
     _both(doc, case, wife, husband)
     registration(doc, case, "kết hôn", office_of(agency), paper_number(rng, 200), married, case.entry(0.1))
-    doc.para([t("Ghi chú: "), t(rng.choice(["Không", "Không có", "Đã ly hôn theo bản án số 12/HNGĐ-ST"]))], indent=0)
-    sign(doc, agency, signing(rng, agency, False), kinh_name(rng, rng.random() < 0.6), intro=[t("NGƯỜI KÝ TRÍCH LỤC", "b")])
+    doc.para(
+        [t("Ghi chú: "), t(rng.choice(["Không", "Không có", "Đã ly hôn theo bản án số 12/HNGĐ-ST"]))],
+        indent=0,
+    )
+    sign(
+        doc,
+        agency,
+        signing(rng, agency, False),
+        kinh_name(rng, rng.random() < 0.6),
+        intro=[t("NGƯỜI KÝ TRÍCH LỤC", "b")],
+    )
     marks.spoil(doc, agency, case.today, False, rng)
     return doc
-
-

@@ -28,13 +28,14 @@ LAWS = (
     ("Luật Xây dựng", ((2003, "ngày 26 tháng 11 năm 2003"), (2014, "ngày 18 tháng 6 năm 2014"))), ("Luật Bảo vệ môi trường", ((2005, "ngày 29 tháng 11 năm 2005"), (2020, "ngày 17 tháng 11 năm 2020"))),
     ("Luật Thi đua, Khen thưởng", ((2003, "ngày 26 tháng 11 năm 2003"), (2022, "ngày 15 tháng 6 năm 2022"))), ("Luật Lưu trữ", ((2011, "ngày 11 tháng 11 năm 2011"), (2024, "ngày 21 tháng 6 năm 2024"))),
 )  # fmt: skip
+# number, in force after the end of this year, last year in force, date, subject
 DECREES = (
-    ("30/2020/NĐ-CP", 2020, "ngày 05 tháng 3 năm 2020", "về công tác văn thư"), ("61/2018/NĐ-CP", 2018, "ngày 23 tháng 4 năm 2018", "về thực hiện cơ chế một cửa, một cửa liên thông"),
-    ("20/2021/NĐ-CP", 2021, "ngày 15 tháng 3 năm 2021", "quy định chính sách trợ giúp xã hội đối với đối tượng bảo trợ xã hội"),
-    ("123/2015/NĐ-CP", 2015, "ngày 15 tháng 11 năm 2015", "quy định chi tiết một số điều và biện pháp thi hành Luật Hộ tịch"),
-    ("43/2014/NĐ-CP", 2014, "ngày 15 tháng 5 năm 2014", "quy định chi tiết thi hành một số điều của Luật Đất đai"),
-    ("118/2025/NĐ-CP", 2025, "ngày 09 tháng 6 năm 2025", "về thực hiện thủ tục hành chính theo cơ chế một cửa"),
-    ("110/2004/NĐ-CP", 2004, "ngày 08 tháng 4 năm 2004", "về công tác văn thư"), ("63/2010/NĐ-CP", 2010, "ngày 08 tháng 6 năm 2010", "về kiểm soát thủ tục hành chính"),
+    ("30/2020/NĐ-CP", 2020, 9999, "ngày 05 tháng 3 năm 2020", "về công tác văn thư"), ("61/2018/NĐ-CP", 2018, 2024, "ngày 23 tháng 4 năm 2018", "về thực hiện cơ chế một cửa, một cửa liên thông"),
+    ("20/2021/NĐ-CP", 2021, 9999, "ngày 15 tháng 3 năm 2021", "quy định chính sách trợ giúp xã hội đối với đối tượng bảo trợ xã hội"),
+    ("123/2015/NĐ-CP", 2015, 9999, "ngày 15 tháng 11 năm 2015", "quy định chi tiết một số điều và biện pháp thi hành Luật Hộ tịch"),
+    ("43/2014/NĐ-CP", 2014, 2023, "ngày 15 tháng 5 năm 2014", "quy định chi tiết thi hành một số điều của Luật Đất đai"),
+    ("118/2025/NĐ-CP", 2025, 9999, "ngày 09 tháng 6 năm 2025", "về thực hiện thủ tục hành chính theo cơ chế một cửa"),
+    ("110/2004/NĐ-CP", 2004, 2019, "ngày 08 tháng 4 năm 2004", "về công tác văn thư"), ("63/2010/NĐ-CP", 2010, 9999, "ngày 08 tháng 6 năm 2010", "về kiểm soát thủ tục hành chính"),
 )  # fmt: skip
 
 MEASURES = (
@@ -83,7 +84,7 @@ def opening(rng: random.Random, agency: Agency, today: date, topic: str) -> str:
 
 
 def grounds(rng: random.Random, today: date, count: int) -> list[str]:
-    """"Căn cứ Luật ..." lines in force on the day, each ending with a semicolon."""
+    """ "Căn cứ Luật ..." lines in force on the day, each ending with a semicolon."""
     out = []
     laws = [(name, forms) for name, forms in LAWS if forms[0][0] < today.year]
     if len(laws) > 1 and laws[1][0].endswith("địa phương"):
@@ -91,8 +92,8 @@ def grounds(rng: random.Random, today: date, count: int) -> list[str]:
     for name, forms in laws[:1] + rng.sample(laws[1:], min(len(laws) - 1, count - 1)) if laws else []:
         when = [text for year, text in forms if year < today.year][-1]
         out.append(f"Căn cứ {name} {when};")
-    decrees = [row for row in DECREES if row[1] < today.year]
-    for number, _, when, about in rng.sample(decrees, min(len(decrees), max(1, count - 1))):
+    decrees = [row for row in DECREES if row[1] < today.year <= row[2]]
+    for number, _, _, when, about in rng.sample(decrees, min(len(decrees), max(1, count - 1))):
         out.append(f"Căn cứ Nghị định số {number} {when} của Chính phủ {about};")
     return out
 

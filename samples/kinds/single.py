@@ -26,7 +26,11 @@ def confirmation(case: Case) -> Doc:
     who = person(rng, case.place, case.today, (19, 60))
     asked = who if rng.random() < 0.85 else person(rng, case.place, case.today, (25, 65))
     new = case.today.year >= 2016
-    symbol = rng.choice(["UBND-XNTTHN", "UBND-XNTTHN", "XNTTHN-UBND"]) if new else rng.choice(["UBND-XN", "XN-UBND", "XNTTHN"])
+    symbol = (
+        rng.choice(["UBND-XNTTHN", "UBND-XNTTHN", "XNTTHN-UBND"])
+        if new
+        else rng.choice(["UBND-XN", "XN-UBND", "XNTTHN"])
+    )
     heading(doc, agency, left=[number_runs(doc, paper_number(rng, 1500), symbol, case.pen)],
             right=[place_date(doc, agency, case.today, case.pen)])  # fmt: skip
     title(doc, "GIẤY XÁC NHẬN TÌNH TRẠNG HÔN NHÂN", agency.name.upper() if rng.random() < 0.6 else "")
@@ -39,7 +43,9 @@ def confirmation(case: Case) -> Doc:
     name_label = "Họ, chữ đệm, tên:" if new else rng.choice(["Họ và tên:", "Ông/bà:"])
     doc.para([t(name_label + " "), t(shout(rng, who.name), entry or "b", "ho_ten")], indent=0, leader=True)
     doc.set("ho_ten", who.name, who.name.upper())
-    doc.para([t("Ngày, tháng, năm sinh: "), t(slashed(who.born, rng), entry, "ngay_sinh")], indent=0, leader=True)
+    doc.para(
+        [t("Ngày, tháng, năm sinh: "), t(slashed(who.born, rng), entry, "ngay_sinh")], indent=0, leader=True
+    )
     doc.set("ngay_sinh", who.born.isoformat())
     doc.row([(0.0, [t("Giới tính: "), t(who.sex, entry, "gioi_tinh")]), (0.33, [t("Dân tộc: "), t(who.people, entry, "dan_toc")]),
              (0.66, [t("Quốc tịch: "), t("Việt Nam", entry, "quoc_tich")])], leader=True)  # fmt: skip
@@ -47,7 +53,9 @@ def confirmation(case: Case) -> Doc:
     doc.set("dan_toc", who.people)
     doc.set("quoc_tich", "Việt Nam")
     paper, value, also = identity_paper(case, who)
-    doc.para([t("Giấy tờ tùy thân: "), t(paper, entry, "giay_to_tuy_than")], indent=0, align="left", leader=True)
+    doc.para(
+        [t("Giấy tờ tùy thân: "), t(paper, entry, "giay_to_tuy_than")], indent=0, align="left", leader=True
+    )
     doc.set("giay_to_tuy_than", value, *also)
     doc.para([t("Nơi cư trú: "), t(who.home, entry, "noi_cu_tru")], indent=0, align="left", leader=True)
     doc.set("noi_cu_tru", who.home)
@@ -78,7 +86,9 @@ def _status(case: Case, born: int, male: bool) -> str:
     rng = case.rng
     roll = rng.random()
     if roll < 0.6:
-        return rng.choice(["hiện tại chưa đăng ký kết hôn với ai", "Chưa đăng ký kết hôn với ai", "chưa kết hôn lần nào"])
+        return rng.choice(
+            ["hiện tại chưa đăng ký kết hôn với ai", "Chưa đăng ký kết hôn với ai", "chưa kết hôn lần nào"]
+        )
     day = random_date(rng, date(min(born + 22, case.today.year - 1), 1, 5), case.today - timedelta(days=5))
     if roll < 0.85:
         court = f"Tòa án nhân dân {case.place.district or 'khu vực 3 - ' + case.place.province}"
