@@ -22,7 +22,7 @@ from torch import nn
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import onnx  # noqa: E402
-from train_strips import HELD_OUT_HANDS, HELD_OUT_PRINTS, Maker, Strip, load_faces, split_faces  # noqa: E402
+from train_strips import HELD_OUT_HANDS, HELD_OUT_PRINTS, Maker, Piece, Strip, load_faces, split_faces  # noqa: E402
 
 from ocr.handwriting.digits import CHARS, HEIGHT, STRIDE, WEIGHTS, DigitReader, prepare  # noqa: E402
 
@@ -61,7 +61,11 @@ class Net(nn.Module):
 def entry_crops(strip: Strip, rng: random.Random) -> list[tuple[np.ndarray, str, bool]]:
     """(picture as prepared, label, by hand) for each entry of a strip, cut with random margins."""
     out = []
-    for piece in (p for p in strip.pieces if p.entry and p.box[2] - p.box[0] > 2):
+    entries = [p for p in strip.pieces if p.entry and p.box[2] - p.box[0] > 2]
+    if not entries and len(strip.pieces) == 2:
+        before, behind = (p.box for p in strip.pieces)
+        entries = [Piece("", (before[2], before[1], max(before[2] + 4, behind[0]), before[3]), False, [])]
+    for piece in entries:
         cuts = [cut for cut in (_cut(strip, piece, rng) for _ in range(6)) if cut is not None]
         out += [(*cut, piece.hand) for cut in cuts[:2]]
     return out
@@ -110,10 +114,10 @@ def _at_words(strip: Strip, piece, left: float, right: float, rng: random.Random
 
 
 def draw_set(maker: Maker, strips: int, seconds: float) -> list[tuple[np.ndarray, str, bool]]:
-    samples, end = [], time.time() + seconds
+    samples, end = [], time.process_time() + seconds
     for _ in range(strips):
         samples += entry_crops(maker.strip(), maker.rng)
-        if time.time() > end:
+        if time.process_time() > end:
             break
     return samples
 
@@ -134,18 +138,20 @@ def batches(samples, size: int, rng: random.Random):
         yield torch.from_numpy(pictures), [samples[i][1] for i in group], lengths
 
 
-def train(samples, minutes: float, threads: int, seed: int) -> Net:
+def train(samples, minutes: float, threads: int, seed: int, start: Path | None) -> Net:
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
     rng = random.Random(seed)
     net = Net()
+    if start:
+        net.load_state_dict(torch.load(start))
     best_rate, size = 3e-3, 48
     optimiser = torch.optim.AdamW(net.parameters(), lr=best_rate, weight_decay=1e-2)
     loss_of = nn.CTCLoss(zero_infinity=True)
-    begin, step, running, last = time.time(), 0, 0.0, 0.0
+    begin, step, running, last = time.process_time(), 0, 0.0, 0.0
     while True:
         for pictures, labels, lengths in batches(samples, size, rng):
-            done = (time.time() - begin) / (60 * minutes)
+            done = (time.process_time() - begin) / (60 * minutes)
             if done >= 1:
                 return net.eval()
             rate = best_rate * min(1.0, (step + 1) / 100) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * done)))
@@ -230,8 +236,9 @@ def main() -> None:
     args.add_argument("--fonts", type=Path, required=True, help="folder of npm @fontsource packages")
     args.add_argument("--work", type=Path, required=True, help="scratch folder: drawn samples, weights")
     args.add_argument("--strips", type=int, default=18000)
-    args.add_argument("--minutes", type=float, default=11.0)
-    args.add_argument("--threads", type=int, default=2)
+    args.add_argument("--minutes", type=float, help="CPU time of the training", default=11.0)
+    args.add_argument("--threads", type=int, default=1)
+    args.add_argument("--start", type=Path, help="weights (.pt) of an earlier run to go on from")
     args.add_argument("--seed", type=int, default=11)
     args.add_argument("--out", type=Path, default=WEIGHTS)
     a = args.parse_args()
@@ -240,7 +247,7 @@ def main() -> None:
     (hands_in, hands_out), (prints_in, prints_out) = split_faces(hands, HELD_OUT_HANDS), split_faces(prints, HELD_OUT_PRINTS)
     samples = draw_set(Maker(hands_in, prints_in, random.Random(a.seed)), a.strips, 400)
     print(len(samples), "entries to learn from", flush=True)
-    net = train(samples, a.minutes, a.threads, a.seed)
+    net = train(samples, a.minutes, a.threads, a.seed, a.start)
     torch.save(net.state_dict(), a.work / "digits.pt")
     export(net, a.out, 1.0, 0.0)
     # half of the held-out writers set the scale of the confidence, the other half judge it

@@ -58,6 +58,10 @@ def word_crops(strip: Strip, rng: random.Random) -> list[tuple[np.ndarray, bool]
         if high < 5 or right - left < 3 or not any(c.isalnum() for c in piece.text):
             continue
         shift = [rng.gauss(0.08, 0.07) * high for _ in range(4)]
+        if rng.random() < 0.08:
+            # boxes swell where a rule or another row is near
+            shift[1], shift[3] = shift[1] + rng.uniform(0, 0.5) * high, shift[3] + rng.uniform(0, 0.2) * high
+            shift[2] += rng.uniform(0, 0.5) * high
         x0, y0 = max(0, int(left - shift[0])), max(0, int(top - shift[1]))
         crop = strip.image[y0 : int(bottom + shift[2]) + 1, x0 : int(right + shift[3]) + 1]
         if min(crop.shape[:2]) >= 4:
@@ -100,7 +104,7 @@ def scribble(strip: Strip, rng: random.Random, noise: np.random.Generator) -> tu
 
 def draw_set(maker: Maker, strips: int, seconds: float) -> tuple[np.ndarray, np.ndarray]:
     """(n, 3, 24, 72) uint8 pictures and (n,) bool truths."""
-    pictures, truths, end = [], [], time.time() + seconds
+    pictures, truths, end = [], [], time.process_time() + seconds
     noise = np.random.default_rng(maker.rng.getrandbits(32))
     for _ in range(strips):
         strip = maker.strip()
@@ -112,7 +116,7 @@ def draw_set(maker: Maker, strips: int, seconds: float) -> tuple[np.ndarray, np.
             for picture in windows(crop):
                 pictures.append(np.clip(picture * 212, 0, 255).astype(np.uint8))
                 truths.append(hand)
-        if time.time() > end:
+        if time.process_time() > end:
             break
     return np.stack(pictures), np.array(truths)
 
@@ -121,18 +125,20 @@ def as_input(pictures: np.ndarray) -> np.ndarray:
     return pictures.astype(np.float32) / 212
 
 
-def train(pictures: np.ndarray, truths: np.ndarray, minutes: float, threads: int, seed: int) -> Net:
+def train(pictures: np.ndarray, truths: np.ndarray, minutes: float, threads: int, seed: int, start: Path | None) -> Net:
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
     order = np.random.default_rng(seed)
     net = Net()
+    if start:
+        net.load_state_dict(torch.load(start))
     best_rate, size = 3e-3, 128
     optimiser = torch.optim.AdamW(net.parameters(), lr=best_rate, weight_decay=2e-2)
     loss_of = nn.BCEWithLogitsLoss()
-    begin, step, running, last = time.time(), 0, 0.7, 0.0
+    begin, step, running, last = time.process_time(), 0, 0.7, 0.0
     while True:
         for group in np.array_split(order.permutation(len(truths)), max(1, len(truths) // size)):
-            done = (time.time() - begin) / (60 * minutes)
+            done = (time.process_time() - begin) / (60 * minutes)
             if done >= 1:
                 return net.eval()
             rate = best_rate * min(1.0, (step + 1) / 100) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done)))
@@ -198,8 +204,9 @@ def main() -> None:
     args.add_argument("--fonts", type=Path, required=True, help="folder of npm @fontsource packages")
     args.add_argument("--work", type=Path, required=True, help="scratch folder: weights")
     args.add_argument("--strips", type=int, default=12000)
-    args.add_argument("--minutes", type=float, default=7.0)
-    args.add_argument("--threads", type=int, default=2)
+    args.add_argument("--minutes", type=float, help="CPU time of the training", default=7.0)
+    args.add_argument("--threads", type=int, default=1)
+    args.add_argument("--start", type=Path, help="weights (.pt) of an earlier run to go on from")
     args.add_argument("--seed", type=int, default=21)
     args.add_argument("--out", type=Path, default=WEIGHTS)
     a = args.parse_args()
@@ -208,7 +215,7 @@ def main() -> None:
     (hands_in, hands_out), (prints_in, prints_out) = split_faces(hands, HELD_OUT_HANDS), split_faces(prints, HELD_OUT_PRINTS)
     pictures, truths = draw_set(Maker(hands_in, prints_in, random.Random(a.seed), 0.6, 0.35), a.strips, 300)
     print(len(truths), "words to learn from,", round(float(truths.mean()), 2), "by hand", flush=True)
-    net = train(pictures, truths, a.minutes, a.threads, a.seed)
+    net = train(pictures, truths, a.minutes, a.threads, a.seed, a.start)
     torch.save(net.state_dict(), a.work / "ink.pt")
     export(net, a.out, 1.0, 0.0)
     first = {name for i, name in enumerate(sorted({f.name.rsplit("-", 2)[0] for f in hands_out})) if i % 2}

@@ -216,6 +216,9 @@ class Maker:
         r = self.rng
         entry = "entry" if r.random() < 0.8 else "typed"
         kind = r.random()
+        if kind < 0.05:
+            # a gap that nobody filled in
+            return [("print", r.choice(["Số:", "ngày"])), ("blank", ""), ("print", r.choice(["tháng", f"/{r.choice(CODES)}"]))]
         if kind < 0.38:
             label = r.choice(["Số:", "Số:", "Số:", "Số", "SỐ:", "Số .", "Quyển số:", "Số vào sổ:"])
             return [("print", label), (entry, self.number()), ("print", f"/{r.choice(CODES)}")]
@@ -295,6 +298,8 @@ class Maker:
         if r.random() < self.pen_letters:
             plan = [(style, part) for style, text in plan for part in (text.split() if style == "hand" else [text])]
         for style, text in plan:
+            if style == "blank":
+                continue
             by_hand = style in ("hand", "entry")
             drawn = None
             while drawn is None:
@@ -401,6 +406,13 @@ class Maker:
         if r.random() < 0.12:
             x0 = r.randint(0, page.shape[1] - 40)
             cv2.line(canvas, (x0, base - int(1.5 * size)), (x0 + r.randint(20, 200), base - int(1.5 * size)), 255, 2)
+        if r.random() < 0.12:
+            # rules of a table
+            thick = r.choice([1, 2, 2, 3])
+            for y in (base - int(size * r.uniform(1.0, 1.3)), base + int(size * r.uniform(0.35, 0.6))):
+                cv2.line(canvas, (0, y), (page.shape[1], y), 255, thick)
+            x0 = r.randint(0, int(size * 0.6))
+            cv2.line(canvas, (x0, base - int(1.3 * size)), (x0, base + int(0.6 * size)), 255, thick)
         self._put(page, canvas, 0, 0, colour)
         if r.random() < 0.14:
             seal = np.zeros(page.shape[:2], np.uint8)

@@ -41,7 +41,7 @@ def annotate(reading: PageReading, pixels: np.ndarray) -> PageReading:
     if pixels.dtype != np.uint8 or pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[2] != 3):
         raise ValueError(f"need uint8 (H, W) or (H, W, 3), got {pixels.dtype} {pixels.shape}")
     words = reading.words
-    odds = _judge().odds([_crop(pixels, w.box, 0.08 * (w.box[3] - w.box[1])) for w in words])
+    odds = _judge().odds([_crop(pixels, box, 0.08 * (box[3] - box[1])) for box in _boxes_in_rows(words)])
     for index, word in enumerate(words):
         if not any(c.isalnum() for c in word.text):
             odds[index] = min(odds[index], 0.0) - 1.0  # a dash or a speck has no hand of its own; its neighbours tell
@@ -64,6 +64,21 @@ def annotate(reading: PageReading, pixels: np.ndarray) -> PageReading:
     return reading.model_copy(update={"words": marked, "gaps": gaps})
 
 
+def _boxes_in_rows(words: list[Word]) -> list[Box]:
+    """Boxes of the words, cut to their row: near rules of tables the boxes of an engine swell."""
+    boxes = [w.box for w in words]
+    for row in rows_of(words):
+        tops, bottoms = [boxes[i][1] for i in row], [boxes[i][3] for i in row]
+        top, bottom = float(np.median(tops)), float(np.median(bottoms))
+        slack = 0.4 * (bottom - top)
+        for i in row:
+            left, above, right, below = boxes[i]
+            cut = (left, max(above, top - slack), right, min(below, bottom + slack))
+            if cut[3] - cut[1] > 0.5 * (bottom - top):
+                boxes[i] = cut
+    return boxes
+
+
 def _crop(pixels: np.ndarray, box: Box, margin: float) -> np.ndarray:
     height, width = pixels.shape[:2]
     left, top = max(0, int(box[0] - margin)), max(0, int(box[1] - margin))
@@ -71,20 +86,24 @@ def _crop(pixels: np.ndarray, box: Box, margin: float) -> np.ndarray:
 
 
 def _filled_in(words: list[Word]) -> list[int]:
-    """Numbers of the words that stand behind a label with a colon, up to the next wide gap."""
-    out = []
+    """Numbers of the words that stand behind a label with a colon: up to the next wide gap, and on the row below."""
+    out: list[int] = []
+    inside = False
     for row in rows_of(words):
-        inside = False
+        labels = any(words[i].text.endswith(":") for i in row)
+        inside = inside and not labels
         for place, index in enumerate(row):
+            word = words[index]
             if place:
                 last = words[row[place - 1]]
-                if words[index].box[0] - last.box[2] > 2.5 * (last.box[3] - last.box[1]):
+                if word.box[0] - last.box[2] > 2.5 * (last.box[3] - last.box[1]):
                     inside = False
                 inside = inside or last.text.endswith(":")
-            if words[index].text.endswith(":"):
+            if word.text.endswith(":"):
                 inside = False
-            elif inside and any(c.isalnum() for c in words[index].text):
+            elif inside and any(c.isalnum() for c in word.text):
                 out.append(index)
+        inside = inside and labels
     return out
 
 
