@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.watch import Sightings, adopt, claim, finish, give_back, scan_inbox, unfinished
+from flows.watch import Sightings, adopt, claim, finish, give_back, machine_name, scan_inbox, unfinished
 from schemas.errors import NotFound, SystemFault
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -207,11 +207,9 @@ def test_killed_between_taking_and_finishing(tmp_path):
 def test_killed_before_the_rename_leaves_nothing(tmp_path):
     gone = started("import os; print(os.getpid())")
     gone.wait()
-    import flows.watch as watch
-
     pid = gone.stdout.read().strip()
     gone.stdout.close()
-    empty = tmp_path / ".sohoa" / "taken" / f"20250101T000000.0~w~{watch._machine()}~{pid}~1~abcd"
+    empty = tmp_path / ".sohoa" / "taken" / f"20250101T000000.0~w~{machine_name()}~{pid}~1~abcd"
     empty.mkdir(parents=True)
     assert unfinished(tmp_path) == [] and not empty.exists()
 
