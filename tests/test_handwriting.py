@@ -228,6 +228,8 @@ def test_running_text_holds_no_gap():
     paper = Paper()
     paper.type("Căn cứ Quyết định số 42 ngày 13 tháng 8 năm 2007 của Bộ", 250, 400)
     paper.line = 1
+    paper.type("ngày 25 tháng 9 năm 2010.", 250, 520)
+    paper.line = 2
     paper.type("Số định danh cá nhân: 036054979190", 250, 460)
     assert find_gaps(paper.words, 2339) == []
 

@@ -90,7 +90,8 @@ def find_gaps(words: list[Word], height: float) -> list[Gap]:
     numbers = [found for row in rows for found in _number_gaps(row, height)]
     if numbers:
         gaps.append(max(numbers, key=lambda n: n[0])[1])
-    dates = [found for row in rows for found in _date_gaps(row, height)]
+    text_right = max((w.box[2] for w in words), default=0.0)
+    dates = [found for row in rows for found in _date_gaps(row, height, text_right)]
     if dates:
         gaps += max(dates, key=lambda d: d[0])[1]
     for row in rows:
@@ -214,7 +215,7 @@ def _begins(item: _Item, label: str, char_width: float) -> bool:
     return not _stretched(item, label, char_width) and (plain(bare[: len(label)]) == label or len(bare) <= len(label))
 
 
-def _date_gaps(row: list[_Item], page_height: float) -> list[tuple[float, list[Gap]]]:
+def _date_gaps(row: list[_Item], page_height: float, text_right: float) -> list[tuple[float, list[Gap]]]:
     out = []
     for place, item in enumerate(row):
         if not _holds(item, "ngay") or item.word.text.endswith((",", ";", ":")):
@@ -227,7 +228,11 @@ def _date_gaps(row: list[_Item], page_height: float) -> list[tuple[float, list[G
             continue
         high = _height(row)
         before = row[place - 1] if place else None
-        opening = before is None or before.word.text.endswith((",", ".")) or item.left - before.right > 2 * high
+        # a wrapped line of running text may begin with a date; a place-and-date line does not begin at the left
+        alone = before is None and (item.left > 0.35 * text_right or item.word.text[:1] == "N")
+        opening = alone or (
+            before is not None and (before.word.text.endswith((",", ".")) or item.left - before.right > 2 * high)
+        )
         where = (item.word.box[1] + item.word.box[3]) / 2 / page_height
         closing = len(row) - 1 - years[0] <= 3 and not row[-1].word.text.endswith(":")
         if not (opening and closing):
