@@ -223,6 +223,15 @@ class TestQuarantine:
         assert catalogue.quarantine_add(file.id, "page_failed", page=2).status is QuarantineStatus.OPEN
         assert [q.id for q in catalogue.quarantine_list(file.batch)] == [entry.id]
 
+    def test_a_page_read_after_all_is_no_longer_open(self, catalogue: Catalogue) -> None:
+        file = file_in(catalogue)
+        for page in (2, 3):
+            catalogue.quarantine_add(file.id, "page_timeout", page=page)
+        catalogue.record_file(file.id, pages=judged(p3="quarantined"), documents=[paper([1]), paper([2])])
+        (still,) = catalogue.quarantine_list(file.batch, QuarantineStatus.OPEN)
+        assert still.page == 3
+        assert catalogue.finish_batch(file.batch).quarantined == 1
+
     def test_dropping_needs_a_reason_and_keeps_the_account(self, catalogue: Catalogue) -> None:
         file = file_in(catalogue)
         entry = catalogue.quarantine_add(file.id, "encrypted_file")

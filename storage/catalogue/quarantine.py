@@ -97,6 +97,18 @@ class Quarantine(Database):
             return _entry(connection, entry_id)
 
 
+def settle_read_pages(connection: sa.Connection, file: FileRow, who: str) -> None:
+    """Close open entries of single pages that have been read after all, for example when a killed run went on."""
+    q, p = t.quarantine.c, t.pages.c
+    read = sa.select(p.number).where(p.source == q.source, p.status != PageStatus.QUARANTINED)
+    entries = connection.scalars(
+        sa.select(q.id).where(q.file == file.id, q.status == QuarantineStatus.OPEN, q.page.in_(read))
+    ).all()
+    for entry in entries:
+        _set(connection, entry, QuarantineStatus.RETRIED, who, "read later")
+        add_event(connection, who, "quarantine_settled", entry)
+
+
 def _mark_pages(connection: sa.Connection, file: FileRow, page: int | None) -> None:
     if file.source is None:
         return

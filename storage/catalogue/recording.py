@@ -20,6 +20,7 @@ from storage.catalogue.documents import load, load_one
 from storage.catalogue.events import add_event, now
 from storage.catalogue.find import index_documents
 from storage.catalogue.numbering import give_codes, renumbered_version
+from storage.catalogue.quarantine import settle_read_pages
 from storage.catalogue.rows import (
     DocumentRow,
     FileRow,
@@ -81,6 +82,7 @@ class Recording(Database):
                 must_hold(connection, file_id, worker)
             _record_pages(connection, _source(file), pages, total)
             recorded = _record_documents(connection, file, documents, coding, who)
+            settle_read_pages(connection, file, who)
             close_file(connection, file_id, FileStatus.DONE, None)
             return recorded
 
@@ -228,7 +230,9 @@ def _insert(
                 "created": at,
                 "changed": at,
                 **_columns(document, dossier_code),
-                "status": _status(document.reading.needs_person(), document.archive is not None and document.sealed),
+                "status": _status(
+                    document.reading.needs_person(), document.archive is not None and document.sealed
+                ),
             }
             for found, document in fresh
         ],
@@ -314,9 +318,7 @@ def _update(
 
 def _renumber(connection: sa.Connection, document: str, coding: Coding | None, version: int) -> None:
     """A DocCode carries the version."""
-    row = (
-        connection.execute(sa.select(t.documents).where(t.documents.c.id == document)).mappings().one()
-    )
+    row = connection.execute(sa.select(t.documents).where(t.documents.c.id == document)).mappings().one()
     if row["serial"] is None:
         return
     if coding is None:

@@ -48,10 +48,13 @@ class Review(Database):
         why: str = "",
         printed: str | None = None,
         checks: Sequence[str] = (),
+        all_checks: Sequence[Check] | None = None,
+        validity: tuple[str | None, str | None] | None = None,
         expected_revision: int | None = None,
     ) -> DocumentRow:
         """A person's value. `value` as normalised, `printed` as it stands on paper when that was misread too,
-        `checks` the codes of checks that it still fails.
+        `checks` the codes of checks that it still fails, `all_checks` the checks of the whole record with this value,
+        `validity` the ISO days between which it is then in force.
 
         A record that was checked already needs a reason (`why`). Raises NotFound, WrongUse, NotAllowedNow for
         a rejected record, ChangedMeanwhile.
@@ -75,7 +78,11 @@ class Review(Database):
                 changes["printed"] = unicodedata.normalize("NFC", printed)
             after = (before or FieldValue(value=None)).model_copy(update=changes)
             _write_field(connection, row["id"], name, before, after, who, why)
-            touch(connection, row["id"])
+            if all_checks is not None:
+                _write_checks(connection, row["id"], all_checks)
+            touch(
+                connection, row["id"], **dict(zip(("valid_from", "valid_to"), validity or (), strict=False))
+            )
             index_documents(connection, [row["id"]])
             return load_one(connection, row["id"])
 
@@ -98,16 +105,7 @@ class Review(Database):
         """Results of checking the record again, after a correction."""
         with self.write() as connection:
             row = _editable(connection, document, who, expected_revision)
-            c = t.document_checks.c
-            connection.execute(t.document_checks.delete().where(c.document == row["id"]))
-            if checks:
-                connection.execute(
-                    t.document_checks.insert(),
-                    [
-                        {"document": row["id"], "position": i, **check.model_dump()}
-                        for i, check in enumerate(checks)
-                    ],
-                )
+            _write_checks(connection, row["id"], checks)
             touch(connection, row["id"])
             return load_one(connection, row["id"])
 
@@ -176,6 +174,15 @@ def _editable(
     if row["status"] == DocumentStatus.REJECTED:
         raise NotAllowedNow(f"document {row['id']} is rejected")
     return row
+
+
+def _write_checks(connection: sa.Connection, document: str, checks: Sequence[Check]) -> None:
+    connection.execute(t.document_checks.delete().where(t.document_checks.c.document == document))
+    if checks:
+        connection.execute(
+            t.document_checks.insert(),
+            [{"document": document, "position": i, **check.model_dump()} for i, check in enumerate(checks)],
+        )
 
 
 def _confirm(connection: sa.Connection, document: str, name: str, before: FieldValue, who: str) -> None:
