@@ -224,6 +224,7 @@ def certificate(case: Case) -> Doc:
     )
     doc.set("noi_dang_ky", full, agency.name)
     doc.accept["co_quan_ban_hanh"] = [*agency.accept, full]
+    doc.boxes.setdefault("co_quan_ban_hanh", doc.boxes["noi_dang_ky"])
     label = rng.choice(["Ngày, tháng, năm đăng ký:", "Ngày, tháng, năm đăng ký:", "Đăng ký ngày"])
     if case.pen.day or rng.random() < 0.3:
         doc.para(

@@ -133,6 +133,7 @@ def certificate(case: Case) -> Doc:
     doc.para([t("Nơi đăng ký kết hôn: "), t(full, entry, "noi_dang_ky")], indent=0, align="left", leader=True)
     doc.set("noi_dang_ky", full, agency.name)
     doc.accept["co_quan_ban_hanh"] = [*agency.accept, full]
+    doc.boxes.setdefault("co_quan_ban_hanh", doc.boxes["noi_dang_ky"])
     if case.pen.day or rng.random() < 0.3:
         doc.para(
             [t("Ngày, tháng, năm đăng ký: "), *date_runs(doc, case.today, case.pen, "", "ngay_dang_ky")],
