@@ -37,7 +37,7 @@ from storage.catalogue import (
 from storage.catalogue import database as database_module
 from storage.catalogue.tables import metadata
 
-pytest_plugins = ["made_catalogue"]
+pytest_plugins = ["catalogue_fixtures"]
 
 
 class TestOpening:

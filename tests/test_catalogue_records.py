@@ -34,7 +34,7 @@ from storage.catalogue import (
 from storage.catalogue import recording as recording_module
 from storage.codes import Coding
 
-pytest_plugins = ["made_catalogue"]
+pytest_plugins = ["catalogue_fixtures"]
 
 
 class TestRecording:

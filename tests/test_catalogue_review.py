@@ -26,7 +26,7 @@ from storage.catalogue import (
 )
 from storage.catalogue.find import validity
 
-pytest_plugins = ["made_catalogue"]
+pytest_plugins = ["catalogue_fixtures"]
 
 
 class TestReview:
