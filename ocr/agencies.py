@@ -118,7 +118,7 @@ def from_lines(lines: list[str]) -> Agency | None:
     for line in (tidy(one_dash(text)) for text in lines):
         if not any(c.isalpha() for c in line):
             continue
-        if groups and not starts_agency(line):
+        if groups and (_awaits_place(groups[-1][-1]) or not starts_agency(line)):
             groups[-1].append(line)
         else:
             groups.append([line])
@@ -129,6 +129,12 @@ def from_lines(lines: list[str]) -> Agency | None:
     name, certainty = names[-1]
     parents = ", ".join(parent for parent, _ in reversed(names[:-1]))
     return Agency(name, parents, certainty) if name else None
+
+
+def _awaits_place(line: str) -> bool:
+    """True when a line ends in `XÃ`, `PHƯỜNG` …: its name stands in the next line, whatever that looks like."""
+    words = line.split()
+    return any(key("".join(words[-n:])) in _LEVEL_KEYS for n in (1, 2) if len(words) > n)
 
 
 def _join_heads(groups: list[list[str]]) -> list[list[str]]:

@@ -26,6 +26,8 @@ class Title:
     last: int
     score: float
     printed: str
+    centre: float
+    """Abscissa of the middle of the title."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +50,13 @@ def find_title(sheet: Sheet, forms: Forms) -> Title | None:
         for last in range(first, min(first + 3, len(rows))):
             if last > first and rows[last].top - rows[last - 1].bottom > 1.8 * sheet.line_height:
                 break
-            span = rows[first : last + 1]
-            capitals = capital_share(" ".join(r.text for r in span))
-            if capitals < 0.55:
-                continue
-            for text in _readings(span):
+            for part in _readings(rows[first : last + 1]):
+                text = " ".join(r.text for r in part)
                 joined = key(text)
+                capitals = capital_share(text)
+                if capitals < 0.55 or len(joined) < 4:
+                    continue
+                middle = sum(r.box[0] + r.box[2] for r in part) / (2 * len(part))
                 for form in forms:
                     for title in form.title_keys:
                         score = Levenshtein.normalized_similarity(title, joined, score_cutoff=0.72)
@@ -62,15 +65,22 @@ def find_title(sheet: Sheet, forms: Forms) -> Title | None:
                         rank = score + 0.012 * min(len(title), 40) * score - 0.15 * row.top / limit + 0.1 * capitals
                         rank -= 0.1 if text.rstrip().endswith(":") else 0
                         if best is None or rank > best[0]:
-                            best = (rank, Title(form.code, first, last, score, text))
+                            best = (rank, Title(form.code, first, last, score, text, middle))
     return best[1] if best else None
 
 
-def _readings(span: list[Row]) -> list[str]:
-    """Texts a title could have in these rows: all of it, and each row's largest segment (a seal or stamp stood beside)."""
-    whole = " ".join(r.text for r in span)
-    largest = " ".join(max(r.segments(), key=lambda s: len(s.key)).text for r in span)
-    return [whole] if largest == whole else [whole, largest]
+def _readings(span: list[Row]) -> list[list[Row]]:
+    """What a title could be in these rows: all of it, each row's largest segment, or the first row without what a stamp
+    in the margin put before it."""
+    found = [span]
+    largest = [max(r.segments(), key=lambda s: len(s.key)) for r in span]
+    if any(a.text != b.text for a, b in zip(largest, span, strict=True)):
+        found.append(largest)
+    tokens = span[0].tokens
+    if 2 < len(tokens) <= 9:
+        for at in range(1, len(tokens) - 1):
+            found.append([Row(tokens[at:], span[0].page, span[0].wide_gap), *span[1:]])
+    return found
 
 
 def symbol_kind(sheet: Sheet, forms: Forms) -> tuple[str, str] | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from ocr import checks as rules
 from ocr.calibration import Model, load_model
 from ocr.classify import Kind, classify
-from ocr.fields.consistency import place_of_issue, reconcile, respelled_agency
+from ocr.fields.consistency import completed_agency, place_of_issue, reconcile, respelled_agency
 from ocr.fields.evidence import Found
 from ocr.fields.form_fields import read_form_fields
 from ocr.fields.heading import find_phrase, read_heading
@@ -67,8 +67,8 @@ def _find_fields(sheets: list[Sheet], kind: Kind, form: Form | None, forms: Form
         return {}
     last = next(s for s in reversed(sheets) if s.rows)
     heading = read_heading(first, last, kind, forms)
-    found = dict(heading.fields)
-    found.update(read_signer(_main_part(sheets), form))
+    signer = read_signer(_main_part(sheets), form)
+    found = {**signer, **heading.fields}
     if form is None:
         return found
     for name, item in read_form_fields(sheets, kind, form).items():
@@ -91,8 +91,9 @@ def _main_part(sheets: list[Sheet]) -> list[Sheet]:
 
 def _from_registration(form: Form, found: dict[str, Found]) -> None:
     """Civil-status papers print no date or agency in the heading: the registration tells them (form data says which)."""
-    if form.issue_date and "ngay_ban_hanh" not in found and (source := found.get(form.issue_date)):
-        found["ngay_ban_hanh"] = source
+    for name, other in form.fallbacks.items():
+        if name not in found and other in found:
+            found[name] = found[other]
     if form.issuing_agency and "co_quan_ban_hanh" not in found and (source := found.get(form.issuing_agency)):
         if source.value:
             own = source.value.split(",")[0].strip()
@@ -119,6 +120,7 @@ def _agree(found: dict[str, Found], rows: list[Row]) -> dict[str, bool]:
     told: dict[str, bool] = {}
     if agency := found.get("co_quan_ban_hanh"):
         respelled_agency(agency, rows)
+        completed_agency(agency, found.get("dia_danh"))
     told |= {name: False for name in reconcile(found, rows)}
     same_place = place_of_issue(found)
     if same_place is not None:

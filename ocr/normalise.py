@@ -153,7 +153,7 @@ COMMON_SURNAMES = (
     "Đinh", "Trịnh", "Đào", "Đoàn", "Lâm", "Mai", "Lương", "Hà", "Tô", "Trương", "Cao", "Phùng", "Lưu", "Thái", "Vương", "Tạ",
     "Chu", "Kiều", "Lò", "Nông", "Tống", "Quách", "Châu", "Giang", "Bạch", "Nghiêm", "Tăng", "Thân", "Khuất", "Hứa", "Đàm",
     "La", "Lại", "Ninh", "Quàng", "Vi", "Triệu", "Đồng", "Từ", "Thạch", "Sơn", "Danh", "Lục", "Mạc", "Ông", "Phương", "Doãn",
-    "Văn", "Trang", "Ma", "Giàng", "Sùng", "Vàng", "Thào", "Cù", "Bế", "Hầu", "Khổng", "Tiêu", "Tôn", "Viên", "Cung", "Âu", "Lù",
+    "Văn", "Trang", "Ma", "Giàng", "Sùng", "Vàng", "Thào", "Cù", "Bế", "Hầu", "Khổng", "Tiêu", "Tôn", "Viên", "Cung", "Âu", "Lù", "Chử", "Khúc", "Ngân", "Lường", "Hàng", "Vừ", "Mùa", "Lầu", "Đinh", "Kim", "Khương", "Ngụy", "Mông", "Hoa", "Liêu", "Diệp",
 )  # fmt: skip
 
 
@@ -371,9 +371,14 @@ def normal_symbol(text: str) -> str:
     return text.lstrip("-")
 
 
+_LOST_SLASH = re.compile(r"^(\d{1,5})[.,]?((?:QĐ|NQ|CT|TB|BC|TTr|KH|HD|GM|CTr|UBND|GPXD|TLKS|TLKT|TLKH|BB)(?:[-.,].*|$))")
+
+
 def normal_number(text: str) -> str:
     """Number and symbol: `01 /TTr - UBND` → `01/TTr-UBND`."""
     text = re.sub(r"\s+", "", one_dash(nfc(text))).strip(".,;:-_'\"“”|")
+    if lost := _LOST_SLASH.match(text):
+        text = f"{lost.group(1)}/{lost.group(2)}"
     if "/" not in text:
         return text
     head, _, rest = text.partition("/")

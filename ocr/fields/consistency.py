@@ -10,6 +10,7 @@ import re
 from collections import defaultdict
 
 from ocr.fields.evidence import Found
+from ocr.fields.places import is_cut_off
 from ocr.fields.rows import Row, Token
 from ocr.agencies import provinces
 from ocr.fields.syllables import is_word
@@ -113,6 +114,14 @@ def place_of_issue(found: dict[str, Found]) -> bool | None:
         agency.certainty = min(agency.certainty, 0.7)
         return False
     return None
+
+
+def completed_agency(agency: Found, place: Found | None) -> None:
+    """An agency whose place was lost (`Ủy ban nhân dân thị trấn`) takes it from the date line, for a person to confirm."""
+    if agency.value and is_cut_off(agency.value):
+        agency.valid = False
+        if place is not None and place.value and place.valid:
+            agency.value, agency.certainty, agency.valid = f"{agency.value} {place.value}", 0.4, True
 
 
 def respelled_agency(agency: Found, rows: list[Row]) -> None:

@@ -9,7 +9,7 @@ from ocr.fields.evidence import Found, is_handwritten
 from ocr.fields.labels import SHARED_STOPS, Hit, assign, find_labels, unread_continuation, value_tokens
 from ocr.fields.rows import Row, RunningText, Sheet, Token
 from ocr.fields.values import Parsed, parse, text_of
-from ocr.forms import FieldForm, Form
+from ocr.forms import FieldForm, Form, ValueKind
 from ocr.normalise import key
 
 
@@ -44,7 +44,7 @@ def read_form_fields(sheets: list[Sheet], kind: Kind, form: Form) -> dict[str, F
 
 
 def _found(field: FieldForm, parts: list[list[Token]], score: float) -> Found | None:
-    parsed = parse(field, text_of(parts))
+    parsed = _parsed(field, parts)
     if parsed.value is None and not key(parsed.printed):
         return None
     tokens = _tokens_of_value(parts, parsed)
@@ -52,6 +52,15 @@ def _found(field: FieldForm, parts: list[list[Token]], score: float) -> Found | 
         parsed.value, parsed.printed, tokens, str(field.kind), label=min(1.0, score), valid=parsed.valid,
         certainty=parsed.certainty, handwritten=is_handwritten(tokens),
     )  # fmt: skip
+
+
+def _parsed(field: FieldForm, parts: list[list[Token]]) -> Parsed:
+    """The value of all rows; of a closed vocabulary the first row alone when it is enough."""
+    if field.kind in (ValueKind.ETHNIC, ValueKind.NATIONALITY) and len(parts) > 1:
+        first = parse(field, text_of(field, parts[:1]))
+        if first.valid:
+            return first
+    return parse(field, text_of(field, parts))
 
 
 def _tokens_of_value(parts: list[list[Token]], parsed: Parsed) -> list[Token]:
@@ -78,6 +87,8 @@ def _by_pattern(field: FieldForm, text: RunningText, rows: list[Row], after: Hit
     matches = [m for p in field.patterns if (m := re.compile(p).search(text.folded, begin, end))]
     if bound:
         matches.sort(key=lambda m: m.start())
+    if field.every:
+        return _every(field, text, begin, end)
     for match in matches:
         tokens = text.tokens_between(match.start(1), match.end(1))
         parsed = parse(field, text.text[match.start(1) : match.end(1)])
@@ -87,6 +98,16 @@ def _by_pattern(field: FieldForm, text: RunningText, rows: list[Row], after: Hit
                 certainty=parsed.certainty, handwritten=is_handwritten(tokens),
             )  # fmt: skip
     return None
+
+
+def _every(field: FieldForm, text: RunningText, begin: int, end: int) -> Found | None:
+    spans = sorted({m.span(1) for p in field.patterns for m in re.compile(p).finditer(text.folded, begin, end)})
+    if not spans:
+        return None
+    values = [parse(field, text.text[a:b]).value or "" for a, b in spans]
+    tokens = [t for a, b in spans for t in text.tokens_between(a, b)]
+    printed = "; ".join(values)
+    return Found(printed, printed, tokens, str(field.kind), label=0.9, valid=all(values), handwritten=is_handwritten(tokens))
 
 
 def _columns_in_order(rows: list[Row], form: Form, labels: list[str]) -> list[Row]:

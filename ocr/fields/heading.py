@@ -22,8 +22,10 @@ _NUMBER_LABEL = re.compile(r"^s[o0óôốồổ6ọ]\s*[:.;,]*$", re.IGNORECASE)
 _DATE_ROW = re.compile(
     r"ng[aàáâã]y\W{0,3}(?P<day>\S{0,5}(?:\s\S{1,3})?)\W{0,4}\s?th[aáàâ]ng\W{0,3}(?P<month>\S{0,4})\W{0,4}\s?n[aăãâ]m\W{0,3}(?P<year>[\dOolI]{2,4}\S?)"
 )
+_STAMP = re.compile(r"v[aă]n b[aả]n d[eé]n|cong van den|so den|ngay den|\bden\s*:|chuyen\s*:|^\W*den\W*$")
+"""Words of the stamp that an office puts on what it receives."""
 _BODY = re.compile(
-    r"^\W*(?:can cu|kinh gui|dieu\s*\d|xet\b|theo de nghi|thuc hien\b|chuong\s+[ivx1]+|phan\s+[ivx]+|i\s?[.,]|1\s?[.,]|a\s?[.)]|"
+    r"^\W*(?:can\W?cu|kinh gui|dieu\s*\d|xet\b|theo de nghi|thuc hien\b|chuong\s+[ivx1]+|phan\s+[ivx]+|i\s?[.,]|1\s?[.,]|a\s?[.)]|"
     r"de\s+(?:bao|dam|tang|trien|co)|ngay\s+\d|hom nay|ho va ten|ho, chu|noi nhan|quyet nghi|quyet dinh\s*:|thanh phan|"
     r"nham\b|tren co so|thoi gian qua|sau khi|de nghi|ban hanh kem theo|trong thoi gian|ke tinh|uy ban nhan dan (?:tinh|huyen|xa) \w+ (?:bao cao|thong bao|ban hanh))"
 )
@@ -95,7 +97,10 @@ def read_heading(sheet: Sheet, last: Sheet, kind: Kind, forms: Forms) -> Heading
     elif form:
         heading.fields["loai_van_ban"] = Found(form.titles[0], "", kind="title", source="rule", certainty=kind.confidence * 0.8)
     if "trich_yeu" not in heading.fields and form and form.subject:
-        _read_letter_subject(heading, sheet, number_row)
+        if kind.code != LETTER_KIND:
+            _read_untitled_subject(heading, sheet)
+        if "trich_yeu" not in heading.fields:
+            _read_letter_subject(heading, sheet)
     return heading
 
 
@@ -112,6 +117,7 @@ def _read_agency(heading: Heading, sheet: Sheet, anchor: _Motto | None, number_r
     ends = [r for r in (number_row, title_row) if r is not None and r >= first]
     stop = min(ends) if ends else min(len(rows), (anchor.row if anchor else 0) + 7)
     lines: list[list[Token]] = []
+    lost = False
     limit = rows[anchor.row].bottom + 9 * sheet.line_height if anchor else 0.35 * sheet.reading.height
     for row in rows[first:stop]:
         if row.top < anchor_top or row.top > limit:
@@ -122,13 +128,17 @@ def _read_agency(heading: Heading, sheet: Sheet, anchor: _Motto | None, number_r
         tokens = clean_edges([t for t in _main_run(left, sheet.line_height) if t.key or t.text.strip() in "-–&,"])
         text = " ".join(t.text for t in tokens)
         letters = sum(c.isalpha() for c in text)
-        if letters < 2 or capital_share(text) < 0.72 or any(len(t.key) > 3 and t.text.islower() for t in tokens):
+        if letters < (1 if lines else 2) or capital_share(text) < 0.72 or any(len(t.key) > 3 and t.text.islower() for t in tokens):
             continue
-        if sum(t.confidence for t in tokens) / len(tokens) < 0.3:
+        if sum(t.confidence for t in tokens) / len(tokens) < (0.15 if lines else 0.3):
             continue
         if lines and row.top - max(t.box[3] for t in lines[-1]) > 2.2 * sheet.line_height:
             break
-        if letters < 6 and lines and not agencies.starts_agency(text) and sum(t.confidence for t in tokens) / len(tokens) < 0.6:
+        if _STAMP.search(fold(text)):
+            continue
+        sure = sum(t.confidence for t in tokens) / len(tokens)
+        if letters < 6 and lines and not agencies.starts_agency(text) and sure < 0.6:
+            lost = True
             continue
         if fold(text).startswith(("so:", "v/v", "so ")) and any(c.isdigit() for c in text):
             break
@@ -141,12 +151,13 @@ def _read_agency(heading: Heading, sheet: Sheet, anchor: _Motto | None, number_r
     tokens = [t for line in lines for t in line]
     printed = " ".join(t.text for t in tokens)
     known = agencies.head_of(agency.name) is not None
+    certainty = min(agency.certainty, 0.5) if lost else agency.certainty
     heading.fields["co_quan_ban_hanh"] = Found(
-        agency.name, printed, tokens, "agency", label=anchor.score if anchor else 0.5, valid=known, certainty=agency.certainty
+        agency.name, printed, tokens, "agency", label=anchor.score if anchor else 0.5, valid=known, certainty=certainty
     )
     if agency.parent:
         heading.fields["co_quan_chu_quan"] = Found(
-            agency.parent, printed, tokens, "agency", label=anchor.score if anchor else 0.5, certainty=agency.certainty
+            agency.parent, printed, tokens, "agency", label=anchor.score if anchor else 0.5, certainty=certainty
         )
 
 
@@ -439,14 +450,19 @@ def _read_title(heading: Heading, sheet: Sheet, kind: Kind, forms: Forms) -> Non
 
 def _read_subject(heading: Heading, sheet: Sheet, kind: Kind) -> None:
     """Rows under the title, centred like it, up to the legal grounds or a gap."""
-    rows = sheet.rows
     title = kind.title
-    title_box = rows[title.last].box
-    centre = (title_box[0] + title_box[2]) / 2
+    _subject_below(heading, sheet, title.last, title.centre)
+
+
+def _subject_below(heading: Heading, sheet: Sheet, above: int, centre: float) -> None:
+    """Subject in the rows below a row, centred about an abscissa."""
+    rows = sheet.rows
     taken: list[Row] = []
-    previous = rows[title.last]
+    previous = rows[above]
     capitals_first = False
-    for row in rows[title.last + 1 : title.last + 10]:
+    for row in rows[above + 1 : above + 12]:
+        if row.box[2] < centre - 0.05 * sheet.reading.width or row.box[0] > centre + 0.1 * sheet.reading.width:
+            continue  # a stamp in the margin
         text = fold(row.text)
         opening = next((c for t in row.tokens if t.confidence > 0.5 for c in t.text if c.isalnum()), "")
         if (_BODY.match(text) and not opening.islower()) or row.top - previous.bottom > (2.0 if taken else 3.2) * sheet.line_height:
@@ -455,7 +471,7 @@ def _read_subject(heading: Heading, sheet: Sheet, kind: Kind) -> None:
             continue
         if row.confidence < 0.4 and len(row.key) < 6:
             continue
-        main = _centred(max(row.segments(), key=lambda s: len(s.key)), centre, sheet, not taken)
+        main = _centred(_nearest_segment(row, centre, sheet), centre, sheet, not taken)
         capitals = capital_share(main.text) > 0.85
         if taken and capitals and not capitals_first:
             break
@@ -484,6 +500,14 @@ def _read_subject(heading: Heading, sheet: Sheet, kind: Kind) -> None:
     )
 
 
+def _nearest_segment(row: Row, centre: float, sheet: Sheet) -> Row:
+    """The row when it is centred as a whole, else its segment nearest to the centre: a stamp stands beside it."""
+    segments = [s for s in row.segments() if len(s.key) > 2] or [row]
+    if len(segments) == 1 or abs((row.box[0] + row.box[2]) / 2 - centre) < 0.03 * sheet.reading.width:
+        return row if len(segments) > 1 else segments[0]
+    return min(segments, key=lambda s: abs((s.box[0] + s.box[2]) / 2 - centre))
+
+
 def _fills(row: Row, sheet: Sheet) -> bool:
     """True for a row as wide as the body text."""
     box, height = row.box, sheet.line_height
@@ -509,7 +533,20 @@ def _centred(row: Row, centre: float, sheet: Sheet, first: bool) -> Row:
     return best
 
 
-def _read_letter_subject(heading: Heading, sheet: Sheet, number_row: int | None) -> None:
+def _read_untitled_subject(heading: Heading, sheet: Sheet) -> None:
+    """`Về việc …` in the middle of the page, where the title above it could not be read."""
+    middle = (sheet.left_edge + sheet.right_edge) / 2
+    for index, row in enumerate(sheet.rows):
+        if row.top > 0.5 * sheet.reading.height:
+            return
+        segment = _nearest_segment(row, middle, sheet)
+        centred = abs((segment.box[0] + segment.box[2]) / 2 - middle) < 0.08 * sheet.reading.width
+        if index and centred and re.match(r"\W*ve viec\b", fold(segment.text)):
+            _subject_below(heading, sheet, index - 1, (segment.box[0] + segment.box[2]) / 2)
+            return
+
+
+def _read_letter_subject(heading: Heading, sheet: Sheet) -> None:
     """`V/v …` under the number of a letter, in the left column."""
     rows = sheet.rows
     start = None
@@ -572,7 +609,7 @@ def _note_beside(rows: list[Row], heading: Heading, right: float) -> float:
 def _vv(row: Row) -> int | None:
     for at, token in enumerate(row.tokens[:6]):
         text = fold(token.text)
-        if re.match(r"^\W*v\s?[/⁄1il|]\s?v\b", text) and "/" in text.replace("⁄", "/"):
+        if re.match(r"^\W*v\s?[^\w\s]{1,2}\s?v\b", text):
             return at
     return None
 

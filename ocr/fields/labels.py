@@ -14,7 +14,7 @@ from rapidfuzz.distance import Levenshtein
 
 from ocr.fields.rows import Row, Token, capital_share, is_leader
 from ocr.fields.syllables import is_syllable
-from ocr.forms import FieldForm, Form
+from ocr.forms import FieldForm, Form, ValueKind
 from ocr.normalise import fold
 
 _BULLET = re.compile(r"^\W*(?:\d{1,2}|[a-hivx]{1,4})?\W*$", re.IGNORECASE)
@@ -79,6 +79,8 @@ def _labels_at(row: Row, number: int, start: int, labels: list[str]) -> list[Hit
             if score < least or (is_value and not colon) or not _acceptable(label, score, at_start, colon, first):
                 continue
             hits.append(Hit(label, number, start, end, score + (0.02 if colon else 0), colon))
+        if token.text.endswith(":") and (end >= len(row.tokens) or not row.tokens[end].text.startswith("/")):
+            break  # a label ends at its colon
     return hits
 
 
@@ -94,6 +96,8 @@ def _begins(row: Row, start: int) -> bool:
 def _acceptable(label: str, score: float, at_start: bool, colon: bool, first: Token) -> bool:
     if len(label) <= 4:
         return colon and score > 0.99 or (at_start and score > 0.99 and first.text[:1].isupper() and len(label) > 2)
+    if not colon and first.text[:1].islower():
+        return False
     if at_start:
         return colon or score >= 0.9 or (len(label) >= 9 and score >= 0.8)
     return (colon and score >= 0.82) or (score >= 0.93 and first.text[:1].isupper())
@@ -154,18 +158,24 @@ def value_tokens(rows: list[Row], hit: Hit, hits: list[Hit], field: FieldForm) -
     previous = row
     for number in range(hit.row + 1, min(len(rows), hit.row + 1 + max(0, field.rows - 1) + (0 if taken else 1))):
         row = rows[number]
-        if row.page != previous.page or not _continues(row, previous, starts.get(number)):
+        if row.page != previous.page or not _continues(row, previous, starts.get(number), field):
             break
         stop = min(starts.get(number, []), default=len(row.tokens))
-        taken.append(_without_noise(row.tokens[:stop]))
+        bullet = row.tokens[:1] if field.kind is ValueKind.LIST and row.tokens[0].text in "-–+•*" else []
+        taken.append([*bullet, *_without_noise(row.tokens[len(bullet) : stop])])
         if stop < len(row.tokens):
             break
         previous = row
     return [part for part in taken if part]
 
 
-def _continues(row: Row, previous: Row, label_starts: list[int] | None) -> bool:
+_SHORT_KINDS = (ValueKind.NAME, ValueKind.ETHNIC, ValueKind.NATIONALITY)
+
+
+def _continues(row: Row, previous: Row, label_starts: list[int] | None, field: FieldForm) -> bool:
     if label_starts and min(label_starts) == 0:
+        return False
+    if field.kind in _SHORT_KINDS and not _ends_a_name(row, previous, label_starts):
         return False
     if _SECTION.match(row.text) or not any(len(t.key) > 1 for t in row.tokens):
         return False
@@ -174,12 +184,22 @@ def _continues(row: Row, previous: Row, label_starts: list[int] | None) -> bool:
         return False
     if row.confidence < 0.35:
         return False  # what stands there could not be read: `unread_row` tells it
-    if row.text.lstrip().startswith("-") and not previous.text.rstrip().endswith(("-", ",")):
+    if field.kind is not ValueKind.LIST and row.text.lstrip().startswith("-") and not previous.text.rstrip().endswith(("-", ",")):
         return False
     words = fold(row.text)
     if re.match(r"\W*(?:nguoi ky|noi nhan|tm\.|kt\.|tl\.)", words):
         return False
     return not (capital_share(row.text) > 0.9 and capital_share(previous.text) < 0.6 and len(row.tokens) < 6)
+
+
+def _ends_a_name(row: Row, previous: Row, label_starts: list[int] | None) -> bool:
+    """The last syllables of a name that did not fit into its column stand alone in the next row, in the same case."""
+    words = row.tokens[: min(label_starts)] if label_starts else row.tokens
+    if not 1 <= len(words) <= 2 or any(t.confidence < 0.7 or not t.key.isalpha() for t in words):
+        return False
+    last = previous.tokens[-1].text.strip(".,;:")
+    same_case = all(t.text.isupper() for t in words) if last.isupper() else all(t.text.istitle() for t in words)
+    return same_case and words[0].text[:1].isupper() and not previous.tokens[-1].text.endswith(":")
 
 
 def _without_noise(tokens: list[Token]) -> list[Token]:

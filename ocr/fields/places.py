@@ -11,8 +11,8 @@ from ocr.normalise import key, new_tones, nfc, similarity
 _LEVELS = ("xã", "phường", "thị trấn", "huyện", "quận", "thị xã", "thành phố", "tỉnh")
 _PROVINCE_LEVELS = ("tỉnh", "thành phố", "tp")
 _CUT_OFF = re.compile(
-    r"(?:^|[,\s])(?:xã|phường|thị trấn|thị|huyện|quận|thị xã|thành|thành phố|tp\.?|tỉnh|đường|số|thành phố hồ|thành phố hồ chí|quận)$",
-    re.IGNORECASE,
+    r"(?:(?:^|,\s*)(?i:xã|phường|thị|thị trấn|thị xã|huyện|quận|thành|thành phố|tp\.?|tỉnh|thành phố hồ(?: chí)?)"
+    r"|\s(?:xã|phường|thị trấn|thị xã|huyện|quận|thành phố|tỉnh|thành phố Hồ(?: Chí)?))$"
 )
 
 

@@ -102,7 +102,7 @@ def capital_share(text: str) -> float:
 def _tokens_of(word: Word, page: int) -> list[Token]:
     """A word split after colons (`tên:VÕ`) and around dot leaders (`TOÀN......`), so that labels, values and lines to be
     written on can be told apart."""
-    text = nfc(word.text)
+    text = nfc(word.text).replace("\u2044", "/")
     parts, start = [], 0
     for cut in sorted({m.end() for m in _AFTER_COLON.finditer(text)} | _leader_ends(text)):
         if start < cut < len(text):

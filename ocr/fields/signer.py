@@ -72,7 +72,8 @@ def read_signer(sheets: list[Sheet], form: Form | None) -> dict[str, Found]:
 def _before_copy_block(sheet: Sheet) -> list[Row]:
     rows = []
     for row in sheet.rows:
-        if row.top > 0.25 * sheet.reading.height and any(_COPY_BLOCK.match(fold(s.text)) for s in row.segments()):
+        below = sheet.reading.page > 1 or row.top > 0.25 * sheet.reading.height
+        if below and any(_COPY_BLOCK.match(fold(s.text)) for s in row.segments()):
             break
         rows.append(row)
     return rows
@@ -99,7 +100,24 @@ def _signer_on(sheet: Sheet, rows: list[Row], named: list[str]) -> dict[str, Fou
     name = _read_name(sheet, pieces, block)
     if name:
         found["nguoi_ky"] = name
+    if agency := _agency_above(sheet, pieces, start):
+        found["co_quan_ban_hanh"] = agency
     return found
+
+
+def _agency_above(sheet: Sheet, pieces: list[Row], start: int) -> Found | None:
+    """The agency printed above its signer, on certificates whose heading names none."""
+    lines: list[Row] = []
+    for piece in reversed(pieces[max(0, start - 3) : start]):
+        if capital_share(piece.text) < 0.85 or (lines or [pieces[start]])[0].top - piece.bottom > 1.5 * sheet.line_height:
+            break
+        lines.insert(0, piece)
+        if agencies.head_of(piece.text):
+            agency = agencies.from_lines([line.text for line in lines])
+            tokens = [t for line in lines for t in line.tokens]
+            if agency:
+                return Found(agency.name, " ".join(t.text for t in tokens), tokens, "agency", label=0.8, certainty=agency.certainty)
+    return None
 
 
 def _right_parts(row: Row, middle: float) -> list[Row]:
@@ -132,6 +150,13 @@ def _position_of(text: str, least: float = 0.8) -> tuple[str, float] | None:
     return None
 
 
+def _wrapped(position: str, text: str) -> str | None:
+    """A longer position of the list that goes on in the next line (`CÔNG CHỨC TƯ PHÁP - HỘ` / `TỊCH`)."""
+    wanted = key(f"{position}{text}")
+    near = [p for k, p in _POSITION_KEYS if len(p) > len(position) and similarity(k, wanted) >= 0.9]
+    return near[0] if near else None
+
+
 def _authority_of(text: str) -> tuple[str, str] | None:
     match = _AUTHORITY.match(nfc(text))
     if not match:
@@ -143,7 +168,7 @@ def _find_start(sheet: Sheet, pieces: list[Row], named: list[str]) -> int | None
     """First piece of the signer's block: the earliest authority or position line of the last run of such lines."""
     marks: list[int] = []
     for index, piece in enumerate(pieces):
-        if piece.top < 0.2 * sheet.reading.height:
+        if sheet.reading.page == 1 and piece.top < 0.2 * sheet.reading.height:
             continue
         text = piece.text
         if _authority_of(text) and capital_share(text) > 0.6:
@@ -178,7 +203,9 @@ def _read_block(sheet: Sheet, pieces: list[Row], start: int) -> _Block:
             break
         signed = _authority_of(piece.text)
         place = _position_of(text)
-        if signed and not (position and deputised):
+        if signed and signed[0] == "Q" and _position_of(signed[1]):
+            position, position_score, position_tokens = f"Q. {_position_of(signed[1])[0]}", 0.95, piece.tokens
+        elif signed and not (position and deputised):
             label, rest = signed
             known = _position_of(rest)
             agency = agencies.written(rest)[0].upper() if label == "TM" and agencies.head_of(rest) else None
@@ -195,6 +222,11 @@ def _read_block(sheet: Sheet, pieces: list[Row], start: int) -> _Block:
             position, position_score, position_tokens = guess[0], guess[1], piece.tokens
         elif position is not None and looks_like_name(text):
             break
+        elif position is None and authority and authority[-1][0].startswith("TM. ") and _runs_on(authority[-1][0], text):
+            label, tokens = authority[-1]
+            authority[-1] = (f"{label} {tidy(text).upper()}", [*tokens, *piece.tokens])
+        elif position is not None and (longer := _wrapped(position, text)):
+            position, position_tokens = longer, [*position_tokens, *piece.tokens]
         else:
             if position is not None and piece.top - end > 1.2 * sheet.line_height:
                 break
@@ -211,6 +243,11 @@ def _read_block(sheet: Sheet, pieces: list[Row], start: int) -> _Block:
     if position is None and not authority:
         position_tokens = pieces[start].tokens
     return _Block(authority, position, position_tokens, position_score, end, column, inferred)
+
+
+def _runs_on(authority: str, text: str) -> bool:
+    """True when a committee's name goes on in the next line (`TM. THƯỜNG TRỰC HỘI ĐỒNG` / `NHÂN DÂN`)."""
+    return capital_share(text) > 0.8 and key(authority).endswith(("hoidong", "uyban", "uybannhan", "thuongtruc")) and len(text) < 40
 
 
 def _deputy_title(head: str) -> str | None:
@@ -269,8 +306,9 @@ def unread_zone(reading: PageReading, form: Form | None = None) -> Box | None:
 
 
 def _read_name(sheet: Sheet, pieces: list[Row], block: _Block) -> Found | None:
-    """The best name-like line below the position, in its column."""
-    best: tuple[float, str, list[Token], bool] | None = None
+    """The best name-like line below the position, in its column. A name not centred under the position may have lost a
+    word, and is less certain."""
+    best: tuple[float, str, list[Token], bool, bool] | None = None
     left, right = block.column
     centre = (left + right) / 2
     for piece in pieces:
@@ -289,14 +327,16 @@ def _read_name(sheet: Sheet, pieces: list[Row], block: _Block) -> Found | None:
             score -= abs(box - centre) / sheet.reading.width * 2.0
             score += 0.05 * min(4, len(name.split()))
             score += 0.02 * (piece.top - block.end) / sheet.line_height
+            shifted = abs(box - centre) > 1.3 * sheet.line_height
             if best is None or score > best[0]:
-                best = (score, name, tokens, repaired)
+                best = (score, name, tokens, repaired, shifted)
     if best is None or best[0] < 0.35:
         return None
-    score, name, tokens, repaired = best
+    score, name, tokens, repaired, shifted = best
     return Found(
         name, " ".join(t.text for t in tokens), tokens, "name", label=min(1.0, score / 1.5),
-        valid=looks_like_name(name), certainty=0.5 if repaired else 1.0, handwritten=is_handwritten(tokens),
+        valid=looks_like_name(name), certainty=0.5 if repaired else 0.8 if shifted else 1.0,
+        handwritten=is_handwritten(tokens),
     )  # fmt: skip
 
 

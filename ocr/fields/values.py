@@ -23,14 +23,25 @@ class Parsed:
     """1 when the text needed no repair; below when a closed vocabulary was used to read it."""
 
 
-def text_of(parts: list[list[Token]]) -> str:
-    """Words of the rows joined; a word broken by a hyphen at the end of a row stays as it is."""
-    return " ".join(t.text for part in parts for t in part)
+ITEM = "\x1f"
+"""Stands between the items of a list in the text given to `parse`."""
+_BULLET = re.compile(r"^(?:[-–+•*]|\d{1,2}[.)/])$")
+
+
+def text_of(field: FieldForm, parts: list[list[Token]]) -> str:
+    """Words of the rows joined; in a list every row that starts with a bullet begins an item."""
+    if field.kind is not ValueKind.LIST:
+        return " ".join(t.text for part in parts for t in part)
+    rows = []
+    for part in parts:
+        bullet = bool(_BULLET.match(part[0].text)) and len(part) > 1
+        rows.append((ITEM if bullet or not rows else " ") + " ".join(t.text for t in part[bullet:]))
+    return "".join(rows)
 
 
 def parse(field: FieldForm, text: str) -> Parsed:
     """Value of the text behind a label of the field."""
-    printed = _cut(text, field.until)
+    printed = text if field.kind is ValueKind.LIST else _cut(text, field.until)
     return _PARSERS[field.kind](field, printed)
 
 
@@ -137,6 +148,16 @@ def _text(field: FieldForm, text: str) -> Parsed:
     return Parsed(value or None, text, len(n.key(value)) >= 2)
 
 
+def _list(field: FieldForm, text: str) -> Parsed:
+    folded = n.fold(text)
+    cuts = sorted((m.span() for e in field.drop for m in re.finditer(e, folded)), reverse=True)
+    for start, end in cuts:
+        text = text[:start] + text[end:]
+    items = [n.tidy_sentence(item) for item in text.split(ITEM)]
+    value = "; ".join(item for item in items if n.key(item))
+    return Parsed(value or None, text.replace(ITEM, " "), bool(value))
+
+
 _PARSERS: dict[ValueKind, Callable[[FieldForm, str], Parsed]] = {
     ValueKind.NAME: _name,
     ValueKind.DATE: _date,
@@ -156,4 +177,5 @@ _PARSERS: dict[ValueKind, Callable[[FieldForm, str], Parsed]] = {
     ValueKind.ETHNIC: _closed(n.ETHNIC_GROUPS, 0.6),
     ValueKind.NATIONALITY: _closed(n.NATIONALITIES, 0.7),
     ValueKind.TEXT: _text,
+    ValueKind.LIST: _list,
 }

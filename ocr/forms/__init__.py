@@ -45,9 +45,11 @@ class ValueKind(StrEnum):
     ETHNIC = "ethnic"
     NATIONALITY = "nationality"
     TEXT = "text"
+    LIST = "list"
 
 
-_LINES = {ValueKind.PLACE: 3, ValueKind.AGENCY: 3, ValueKind.TEXT: 4, ValueKind.DATE_WORDS: 2, ValueKind.IDENTITY: 2}
+_LINES = {ValueKind.PLACE: 3, ValueKind.AGENCY: 3, ValueKind.TEXT: 4, ValueKind.DATE_WORDS: 2, ValueKind.IDENTITY: 2,
+          ValueKind.NAME: 2, ValueKind.ETHNIC: 2, ValueKind.NATIONALITY: 2, ValueKind.LIST: 30}  # fmt: skip
 
 
 class FieldForm(BaseModel):
@@ -72,6 +74,10 @@ class FieldForm(BaseModel):
     """Usual values of a text field, against which reading errors are repaired; others are kept as read."""
     patterns: list[str] = Field(default_factory=list)
     """Regular expressions on the folded running text, first group is the value; used where no label gave one."""
+    every: bool = False
+    """All matches of the patterns, joined by `; `, instead of the first."""
+    drop: list[str] = Field(default_factory=list)
+    """Regular expressions on folded text that are cut out of the items of a list."""
     after: str = ""
     """`patterns` look only behind the label of this field."""
     first: bool = False
@@ -81,7 +87,7 @@ class FieldForm(BaseModel):
     def rows(self) -> int:
         return self.lines or _LINES.get(self.kind, 1)
 
-    @field_validator("until", "patterns")
+    @field_validator("until", "patterns", "drop")
     @classmethod
     def _compiles(cls, expressions: list[str]) -> list[str]:
         for expression in expressions:
@@ -142,8 +148,9 @@ class Form(BaseModel):
     """Fields of the heading and the signature that this kind always bears."""
     named_signer_line: list[str] = Field(default_factory=list)
     """Line above the signer such as `NGƯỜI KÝ GIẤY KHAI SINH`."""
-    issue_date: str = ""
-    """Field that is the day of issue when the heading prints none."""
+    fallbacks: dict[str, str] = Field(default_factory=dict)
+    """Field of the heading that another field stands for when the heading prints none: the day of issue of a birth
+    certificate is its day of registration."""
     issuing_agency: str = ""
     """Field whose agency issued the paper when the heading prints none."""
     validity: Validity = Field(default_factory=Validity)
