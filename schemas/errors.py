@@ -167,6 +167,24 @@ class NotFound(WrongUse):
     advice_en = "Check the id or the path."
 
 
+class BadValue(WrongUse):
+    """A value that a person typed does not have the form of its field."""
+
+    code = "bad_value"
+    vi = "Giá trị không đúng dạng của trường này; chưa lưu gì."
+    en = "The value does not have the form of this field; nothing was saved."
+    advice_vi = "Gõ lại theo dạng đã nêu."
+    advice_en = "Type it again in the form given."
+
+
+class TargetExists(WrongUse):
+    code = "target_exists"
+    vi = "Ở nơi ghi đã có tệp khác cùng tên; tệp đó không bị ghi đè."
+    en = "Another file of that name is already there; it was not overwritten."
+    advice_vi = "Chọn thư mục khác, hoặc chuyển tệp cũ đi rồi làm lại."
+    advice_en = "Choose another folder, or move the old file away."
+
+
 class NotAllowedNow(WrongUse):
     code = "not_allowed_now"
     vi = "Chưa thể thực hiện bước này ở trạng thái hiện tại của hồ sơ."
@@ -189,6 +207,14 @@ class SetupError(SohoaError):
     en = "The installation is incomplete."
     advice_vi = "Chạy: sohoa doctor"
     advice_en = "Run: sohoa doctor"
+
+
+class NoHome(SetupError):
+    code = "no_home"
+    vi = "Chưa có thư mục dữ liệu ở nơi này."
+    en = "There is no data folder at this place."
+    advice_vi = "Tạo bằng lệnh: sohoa init (hoặc chỉ đúng nơi bằng --home)"
+    advice_en = "Make one: sohoa init (or point to the right place by --home)"
 
 
 class MissingProgram(SetupError):

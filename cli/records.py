@@ -1,0 +1,139 @@
+"""`sohoa show`, `find` and `export`: records found again and handed out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from cli.call import NEEDS_PERSON, Call, user
+from cli.terminal import clean, print_json, say, show_error, shown, table
+
+KEY_FIELDS = ("so_ky_hieu", "ngay_ban_hanh", "ho_ten", "trich_yeu", "co_quan_ban_hanh")
+"""What tells one hit from another in a list."""
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command(help="Một giấy tờ và ảnh trang có khung chữ. / One record; picture of a page with boxes.")(
+        show
+    )
+    app.command(help="Tìm, gõ không dấu cũng được. / Find, accents do not matter.")(find)
+    app.command(help="Lấy PDF và dữ liệu ra thư mục. / Write PDF and data to a folder.")(export)
+
+
+def show(
+    context: typer.Context,
+    document: str = typer.Argument(
+        ..., metavar="MÃ", help="Mã giấy tờ (đủ hoặc vài ký tự đầu). / Record id or its beginning."
+    ),
+    page: int = typer.Option(
+        1, "--page", min=1, metavar="SỐ", help="Trang thứ mấy của giấy tờ, cho --png. / Page of the record."
+    ),
+    png: Path = typer.Option(
+        None, "--png", metavar="TỆP", help="Ghi ảnh trang có khung từ và trường. / Picture with boxes."
+    ),
+    as_json: bool = typer.Option(False, "--json", help="In ra một tài liệu JSON. / One JSON document."),
+) -> None:
+    from cli.review import print_record
+    from flows.export import record_facts
+    from flows.review import open_desk, page_png
+    from schemas.errors import NotFound
+
+    with open_desk(context.obj.settings()) as desk:
+        row = desk.catalogue.document(document)
+        if png is not None:
+            if page > len(row.pages):
+                raise NotFound(f"trang {page}; {row.id} có {len(row.pages)} trang")
+            png.write_bytes(page_png(desk, row, row.pages[page - 1]))
+        if as_json:
+            print_json(record_facts(row))
+            return
+        print_record(desk, row)
+        if png is not None:
+            say(f"Ảnh trang {page}: {clean(png)}")
+
+
+def find(
+    context: typer.Context,
+    words: list[str] = typer.Argument(..., metavar="TỪ…", help="Từ cần tìm. / Words to find."),
+    limit: int = typer.Option(
+        20, "--limit", min=1, max=1000, metavar="SỐ", help="Nhiều nhất bao nhiêu. / At most."
+    ),
+    offset: int = typer.Option(0, "--offset", min=0, metavar="SỐ", help="Bỏ qua bao nhiêu. / Skip."),
+    as_json: bool = typer.Option(False, "--json", help="In ra một tài liệu JSON. / One JSON document."),
+) -> None:
+    from flows.review import open_desk
+    from schemas.texts import VALIDITIES
+
+    with open_desk(context.obj.settings()) as desk:
+        total, hits = desk.catalogue.find(" ".join(words), limit=limit, offset=offset)
+        if as_json:
+            found = [
+                {"id": h.id, "type": h.type, "score": h.score, "fields": h.fields, "validity": h.validity}
+                for h in hits
+            ]
+            print_json({"total": total, "hits": found})
+            return
+        if not hits:
+            say("Không tìm thấy giấy tờ nào.")
+            return
+        rows = [(h.id, desk.kind_name(h.type), _key_facts(h.fields), VALIDITIES[h.validity]) for h in hits]
+        table(("Mã", "Loại giấy tờ", "Nội dung", "Hiệu lực"), rows)
+        say(
+            f"{total} giấy tờ"
+            + (f", hiện {len(hits)}" if total > len(hits) else "")
+            + f". Xem: sohoa show {hits[0].id}"
+        )
+
+
+def _key_facts(fields: dict[str, str | None]) -> str:
+    values = [shown(fields[name]) for name in KEY_FIELDS if fields.get(name)]
+    return " · ".join(values[:4])
+
+
+def export(
+    context: typer.Context,
+    documents: list[str] = typer.Argument(None, metavar="[MÃ…]", help="Mã giấy tờ. / Record ids."),
+    batch: str = typer.Option(None, "--batch", metavar="LÔ", help="Cả lô. / A whole batch."),
+    to: Path = typer.Option(..., "--to", metavar="THƯ_MỤC", help="Nơi ghi. / Where to."),
+    who: str = typer.Option(None, "--user", metavar="TÊN", help="Người thực hiện. / Who does it."),
+) -> int:
+    from flows.export import MANIFEST, READY, export_record
+    from flows.review import open_desk
+    from schemas.errors import NotAllowedNow, SohoaError, WrongUse
+
+    call: Call = context.obj
+    if bool(documents) == bool(batch):
+        raise WrongUse("nêu mã giấy tờ, hoặc --batch LÔ")
+    name = user(who)
+    failed: list[SohoaError] = []
+    written = 0
+    with open_desk(call.settings()) as desk:
+        if batch:
+            rows = desk.catalogue.documents(batch)
+            waiting = [row for row in rows if row.status not in READY]
+            rows = [row for row in rows if row.status in READY]
+        else:
+            rows, waiting = [desk.catalogue.document(document) for document in documents], []
+        for row in rows:
+            try:
+                exported = export_record(desk, row, to, who=name)
+            except NotAllowedNow:
+                waiting.append(row)
+                continue
+            except SohoaError as error:
+                if len(rows) == 1:
+                    raise
+                failed.append(error)
+                show_error(error, call.language)
+                continue
+            written += 1
+            say(clean(exported.pdf))
+    say(f"Đã ghi {written} giấy tờ (PDF và JSON) vào {clean(to)}." if written else "Chưa ghi giấy tờ nào.")
+    if written:
+        say(f"Kiểm tra sau khi chép: cd {clean(to)} && sha256sum --check {MANIFEST}")
+    if waiting:
+        ids = ", ".join(row.id for row in waiting[:5])
+        more = ", …" if len(waiting) > 5 else ""
+        say(f"Để lại {len(waiting)} giấy tờ chưa kiểm tra xong: {ids}{more}. Xem: sohoa review list")
+    return NEEDS_PERSON if waiting or failed else 0

@@ -1,0 +1,329 @@
+"""Is everything there that a day's work needs? Each thing is tried, not believed.
+
+`examine` gives one `Finding` a check. A check that cannot even be made is a failed one: the doctor itself never
+falls over.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import secrets
+import shutil
+import stat
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from schemas.errors import SohoaError
+from schemas.settings import Settings
+
+FREE_BYTES_LEAST = 500_000_000
+FREE_BYTES_WANTED = 5_000_000_000
+"""A page keeps about 1 MB; a day of one scanner is some thousand pages."""
+MEMORY_A_PROCESS = 350_000_000
+"""Bytes; what a page process may take at most (issue 2, measured in docs/benchmarks.md)."""
+SAMPLE = "Cộng hòa xã hội chủ nghĩa Việt Nam"
+
+
+class Result(StrEnum):
+    OK = "ok"
+    WARNING = "warning"  # works, but somebody should look at it
+    FAILED = "failed"  # the main job does not work
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One check. `title` and `advice` are for people, in Vietnamese; `command` is what to type, as it is."""
+
+    code: str
+    result: Result
+    title: str
+    found: str = ""
+    advice: str = ""
+    command: str = ""
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Makes all checks, one after the other, so that a caller can show each as it comes.
+
+    Writes and removes a few small files in the home folder and its store; makes neither, when they are not there
+    yet.
+    """
+    for title, check in _CHECKS.items():
+        code = check.__name__.strip("_")
+        try:
+            yield check(settings, code, title)
+        except SohoaError as error:
+            yield Finding(code, Result.FAILED, title, f"{error.message_vi} ({error.code})", error.advice_vi)
+        except (
+            Exception
+        ) as error:  # a broken installation breaks in any way it likes; the other checks still count
+            yield Finding(
+                code, Result.FAILED, title, type(error).__name__, "Cài đặt lại phần mềm.", "make setup"
+            )
+
+
+# --- the machine ------------------------------------------------------------
+def _python(settings: Settings, code: str, title: str) -> Finding:
+    found = f"{platform.python_version()} ({sys.platform}, {platform.machine()})"
+    return Finding(code, Result.OK, title, found)
+
+
+def _machine(settings: Settings, code: str, title: str) -> Finding:
+    import psutil
+
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    memory = psutil.virtual_memory()
+    processes = settings.work.processes or cores
+    found = (
+        f"{cores} nhân, bộ nhớ {_gigabytes(memory.total)}, còn trống {_gigabytes(memory.available)}; "
+        f"{processes} tiến trình đọc trang"
+    )
+    if memory.available < processes * MEMORY_A_PROCESS:
+        advice = "Bộ nhớ trống ít: đóng bớt chương trình, hoặc giảm số tiến trình trong sohoa.toml ([work] processes)."
+        return Finding(code, Result.WARNING, title, found, advice)
+    return Finding(code, Result.OK, title, found)
+
+
+def _clock(settings: Settings, code: str, title: str) -> Finding:
+    from datetime import datetime
+
+    now = datetime.now(ZoneInfo("Asia/Ho_Chi_Minh"))
+    found = f"{now:%d/%m/%Y %H:%M:%S} +07:00"
+    if now.year < 2025:
+        return Finding(
+            code,
+            Result.FAILED,
+            title,
+            found,
+            "Đồng hồ máy sai; chỉnh lại ngày giờ.",
+            "sudo timedatectl set-ntp true",
+        )
+    return Finding(code, Result.OK, title, found)
+
+
+# --- reading ------------------------------------------------------------
+def _tesseract(settings: Settings, code: str, title: str) -> Finding:
+    from ocr.engines import open_engine
+
+    engine = open_engine(settings.reading)
+    engine.close()
+    program = shutil.which("tesseract")
+    try:
+        import tesserocr
+
+        version = tesserocr.tesseract_version().split()[1]
+    except ImportError:
+        version = "không có bản chạy trong tiến trình, dùng chương trình tesseract (chậm hơn)"
+    return Finding(
+        code,
+        Result.OK,
+        title,
+        f"{engine.name} {version}" + ("" if program else ", không có chương trình tesseract"),
+    )
+
+
+def _language_data(settings: Settings, code: str, title: str) -> Finding:
+    from ocr.engines.tessdata import find_tessdata
+
+    folder = find_tessdata(settings.reading.tessdata, settings.reading.language)
+    missing = [
+        name for name in (settings.reading.language, "osd") if not (folder / f"{name}.traineddata").is_file()
+    ]
+    if missing:
+        packages = " ".join(f"tesseract-ocr-{name}" for name in missing)
+        return Finding(
+            code, Result.WARNING, title, f"{folder}: thiếu {', '.join(missing)}",
+            "Cài thêm dữ liệu ngôn ngữ.", f"sudo apt-get install -y {packages}",
+        )  # fmt: skip
+    return Finding(code, Result.OK, title, f"{folder}: {settings.reading.language}, osd")
+
+
+def _fonts(settings: Settings, code: str, title: str) -> Finding:
+    from flows.picture import vietnamese_font
+
+    return Finding(code, Result.OK, title, str(vietnamese_font()))
+
+
+def _reads(settings: Settings, code: str, title: str) -> Finding:
+    import numpy as np
+    from PIL import Image, ImageDraw, ImageFont
+
+    from flows.picture import vietnamese_font
+    from ocr.engines import open_engine
+
+    picture = Image.new("L", (1100, 120), 255)
+    font = ImageFont.truetype(vietnamese_font(), 42)
+    ImageDraw.Draw(picture).text((40, 30), SAMPLE, font=font, fill=0)
+    engine = open_engine(settings.reading)
+    started = time.perf_counter()
+    try:
+        read = " ".join(
+            word.text for word in engine.read(np.asarray(picture), settings.reading.dpi, layout="line")
+        )
+    finally:
+        engine.close()
+    found = f"„{read}“, {1000 * (time.perf_counter() - started):.0f} ms"
+    if read != SAMPLE:
+        advice = "Đọc sai một dòng chữ in rõ: dữ liệu tiếng Việt của Tesseract bị hỏng hoặc không đúng bản; cài lại."
+        return Finding(
+            code, Result.FAILED, title, found, advice, "sudo apt-get install --reinstall -y tesseract-ocr-vie"
+        )
+    return Finding(code, Result.OK, title, found)
+
+
+def _models(settings: Settings, code: str, title: str) -> Finding:
+    import onnxruntime
+
+    import ocr
+
+    onnxruntime.set_default_logger_severity(3)
+    models = sorted(Path(ocr.__file__).parent.rglob("*.onnx"))
+    if not models:
+        advice = "Thiếu mô hình đọc chữ viết tay; cài đặt lại phần mềm."
+        return Finding(code, Result.FAILED, title, "không có", advice, "make setup")
+    for model in models:
+        onnxruntime.InferenceSession(str(model), providers=["CPUExecutionProvider"])
+    return Finding(code, Result.OK, title, ", ".join(model.name for model in models))
+
+
+def _forms(settings: Settings, code: str, title: str) -> Finding:
+    from ocr.forms import load_forms
+
+    return Finding(code, Result.OK, title, f"{len(load_forms().codes())} loại")
+
+
+# --- keeping ------------------------------------------------------------
+def _home(settings: Settings, code: str, title: str) -> Finding:
+    home = settings.home.absolute()
+    if not home.is_dir():
+        advice = "Chưa tạo thư mục dữ liệu."
+        return Finding(code, Result.WARNING, title, f"chưa có {home}", advice, f'sohoa init --home "{home}"')
+    trial = home / f".thu-ghi-{secrets.token_hex(4)}"
+    try:
+        trial.write_bytes(b"sohoa")
+        trial.unlink()
+    except OSError as error:
+        advice = "Không ghi được vào thư mục dữ liệu; sửa quyền cho người dùng đang chạy."
+        return Finding(
+            code, Result.FAILED, title, f"{home}: {error.strerror}", advice, f'sudo chown -R "$USER" "{home}"'
+        )
+    mode = stat.S_IMODE(home.stat().st_mode)
+    if os.name == "posix" and mode & 0o077:
+        advice = "Người dùng khác trên máy này đọc được dữ liệu cá nhân; thu hẹp quyền."
+        return Finding(code, Result.WARNING, title, f"{home}, quyền {mode:o}", advice, f'chmod 700 "{home}"')
+    return Finding(code, Result.OK, title, f"{home}, quyền {mode:o}")
+
+
+def _disk(settings: Settings, code: str, title: str) -> Finding:
+    place = settings.home.absolute()
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place).free
+    found = f"còn trống {_gigabytes(free)}"
+    if free < FREE_BYTES_LEAST:
+        return Finding(
+            code, Result.FAILED, title, found, "Ổ đĩa sắp đầy; giải phóng dung lượng trước khi số hoá tiếp."
+        )
+    if free < FREE_BYTES_WANTED:
+        return Finding(code, Result.WARNING, title, found, "Dung lượng còn ít; nên giải phóng thêm.")
+    return Finding(code, Result.OK, title, found)
+
+
+def _catalogue(settings: Settings, code: str, title: str) -> Finding:
+    from storage.catalogue import Catalogue
+
+    if not settings.catalogue_url and not (settings.home / "catalogue.sqlite").exists():
+        return Finding(
+            code,
+            Result.WARNING,
+            title,
+            "chưa có",
+            "Chưa tạo danh mục.",
+            f'sohoa init --home "{settings.home}"',
+        )
+    with Catalogue.open(settings.database, create=False) as catalogue:
+        kind = "SQLite" if catalogue.is_sqlite else "PostgreSQL"
+        return Finding(code, Result.OK, title, f"{kind}, lược đồ {catalogue.schema_version()}")
+
+
+def _store(settings: Settings, code: str, title: str) -> Finding:
+    from schemas.store import Enforcement
+    from storage.objects import open_store
+
+    if not settings.store_url and not (settings.home / "store").is_dir():
+        return Finding(
+            code, Result.WARNING, title, "chưa có", "Chưa tạo kho.", f'sohoa init --home "{settings.home}"'
+        )
+    store = open_store(settings.store)
+    try:
+        capabilities = store.probe()
+    finally:
+        store.close()
+    found = f"{capabilities.kind}: đã thử {len(capabilities.proved)} điều"
+    if capabilities.retention is not Enforcement.SERVER:
+        # Not a fault of the installation: a plain folder cannot do more, and that has to be known.
+        found += (
+            "; thời hạn lưu giữ do phần mềm giữ, người có quyền trên ổ đĩa vẫn xoá được (chưa phải kho WORM)"
+        )
+    return Finding(code, Result.OK, title, found)
+
+
+def _office(settings: Settings, code: str, title: str) -> Finding:
+    if not settings.office.code:
+        advice = "Khai mã định danh cơ quan trong sohoa.toml ([office] code); chưa có thì không cấp DocCode."
+        return Finding(code, Result.WARNING, title, "chưa khai mã định danh", advice)
+    return Finding(code, Result.OK, title, f"{settings.office.code} {settings.office.name}")
+
+
+# --- around it ------------------------------------------------------------
+def _prefect(settings: Settings, code: str, title: str) -> Finding:
+    from prefect.settings import get_current_settings
+
+    found = f"Prefect {importlib.metadata.version('prefect')}"
+    if get_current_settings().server.analytics_enabled:
+        advice = "Tắt gửi thống kê sử dụng ra ngoài."
+        return Finding(
+            code,
+            Result.WARNING,
+            title,
+            found,
+            advice,
+            "export PREFECT_SERVER_ANALYTICS_ENABLED=false DO_NOT_TRACK=1",
+        )
+    return Finding(code, Result.OK, title, f"{found}, không gửi thống kê")
+
+
+def _poppler(settings: Settings, code: str, title: str) -> Finding:
+    program = shutil.which("pdftotext")
+    return Finding(code, Result.OK, title, program or "không có; không bắt buộc (chỉ để kiểm tra chéo)")
+
+
+def _gigabytes(size: int) -> str:
+    return f"{size / 1e9:.1f}".replace(".", ",") + " GB"
+
+
+_CHECKS: dict[str, Callable[[Settings, str, str], Finding]] = {
+    "Python": _python,
+    "Máy": _machine,
+    "Đồng hồ": _clock,
+    "Bộ nhận dạng chữ": _tesseract,
+    "Dữ liệu tiếng Việt": _language_data,
+    "Phông chữ tiếng Việt": _fonts,
+    "Đọc thử": _reads,
+    "Mô hình chữ viết tay": _models,
+    "Mẫu giấy tờ": _forms,
+    "Thư mục dữ liệu": _home,
+    "Dung lượng đĩa": _disk,
+    "Danh mục": _catalogue,
+    "Kho lưu trữ": _store,
+    "Cơ quan": _office,
+    "Điều phối": _prefect,
+    "Poppler": _poppler,
+}
