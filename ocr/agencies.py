@@ -118,7 +118,7 @@ def from_lines(lines: list[str]) -> Agency | None:
     for line in (tidy(one_dash(text)) for text in lines):
         if not any(c.isalpha() for c in line):
             continue
-        if groups and (_awaits_place(groups[-1][-1]) or not starts_agency(line)):
+        if groups and not _is_known(line) and (_awaits_place(groups[-1][-1]) or not starts_agency(line)):
             groups[-1].append(line)
         else:
             groups.append([line])
@@ -129,6 +129,10 @@ def from_lines(lines: list[str]) -> Agency | None:
     name, certainty = names[-1]
     parents = ", ".join(parent for parent, _ in reversed(names[:-1]))
     return Agency(name, parents, certainty) if name else None
+
+
+def _is_known(line: str) -> bool:
+    return any(similarity(key(line), known) >= 0.9 for known, _ in _known())
 
 
 def _awaits_place(line: str) -> bool:

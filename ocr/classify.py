@@ -42,6 +42,7 @@ class Kind:
 def find_title(sheet: Sheet, forms: Forms) -> Title | None:
     """The best title in the upper part of a page: whole rows (up to three) that read like a title of a kind."""
     limit = _TITLE_ZONE * sheet.reading.height
+    centre = (sheet.left_edge + sheet.right_edge) / 2
     best: tuple[float, Title] | None = None
     rows = sheet.rows
     for first, row in enumerate(rows):
@@ -50,6 +51,7 @@ def find_title(sheet: Sheet, forms: Forms) -> Title | None:
         for last in range(first, min(first + 3, len(rows))):
             if last > first and rows[last].top - rows[last - 1].bottom > 1.8 * sheet.line_height:
                 break
+            whole = " ".join(r.text for r in rows[first : last + 1])
             for part in _readings(rows[first : last + 1]):
                 text = " ".join(r.text for r in part)
                 joined = key(text)
@@ -57,6 +59,8 @@ def find_title(sheet: Sheet, forms: Forms) -> Title | None:
                 if capitals < 0.55 or len(joined) < 4:
                     continue
                 middle = sum(r.box[0] + r.box[2] for r in part) / (2 * len(part))
+                if text != whole and abs(middle - centre) > 0.12 * sheet.reading.width:
+                    continue
                 for form in forms:
                     for title in form.title_keys:
                         score = Levenshtein.normalized_similarity(title, joined, score_cutoff=0.72)

@@ -7,6 +7,7 @@ Where the readings disagree the better supported one is proposed and the field g
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import defaultdict
 
 from ocr.fields.evidence import Found
@@ -106,14 +107,21 @@ def place_of_issue(found: dict[str, Found]) -> bool | None:
     place, agency = found.get("dia_danh"), found.get("co_quan_ban_hanh")
     if place is None or agency is None or not place.value or not agency.value:
         return None
-    tail = " ".join(agency.value.split()[-len(place.value.split()) :])
+    head = agency.value.split()[: -len(place.value.split())]
+    tail = " ".join(agency.value.split()[len(head) :])
     if new_tones(tail) == new_tones(place.value):
         return True
-    if similarity(key(tail), key(place.value)) >= 0.7:
-        place.value, place.certainty = tail, min(place.certainty, 0.5)
-        agency.certainty = min(agency.certainty, 0.7)
-        return False
-    return None
+    if similarity(key(tail), key(place.value)) < 0.7:
+        return None
+    # Accents and letters get lost rather than added: the richer writing is the likelier one.
+    better = max((tail, place.value), key=lambda text: (_accents(text), len(text)))
+    place.value, place.certainty = better, min(place.certainty, 0.5)
+    agency.value, agency.certainty = " ".join([*head, better]), min(agency.certainty, 0.5)
+    return False
+
+
+def _accents(text: str) -> int:
+    return sum(len(unicodedata.normalize("NFD", c)) - 1 + (c in "đĐ") for c in text)
 
 
 def completed_agency(agency: Found, place: Found | None) -> None:

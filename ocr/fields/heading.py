@@ -132,6 +132,11 @@ def _read_agency(heading: Heading, sheet: Sheet, anchor: _Motto | None, number_r
             continue
         if sum(t.confidence for t in tokens) / len(tokens) < (0.15 if lines else 0.3):
             continue
+        middle = (tokens[0].box[0] + tokens[-1].box[2]) / 2
+        if lines and abs(middle - (lines[0][0].box[0] + lines[0][-1].box[2]) / 2) > 0.1 * sheet.reading.width:
+            continue  # a stamp beside the heading
+        if lines and row.top - lines[-1][0].box[1] > 2.3 * sheet.line_height:
+            lost = True
         if lines and row.top - max(t.box[3] for t in lines[-1]) > 2.2 * sheet.line_height:
             break
         if _STAMP.search(fold(text)):
@@ -571,7 +576,7 @@ def _read_letter_subject(heading: Heading, sheet: Sheet) -> None:
         if not column:
             continue
         text = fold(" ".join(t.text for t in column))
-        if offset and (re.search(r"kinh gui|^\W*thuc hien\b|^\W*can cu\b", text) or row.top - previous.bottom > 1.7 * sheet.line_height):
+        if offset and (re.search(r"kinh gui|^\W*thuc hien\b|^\W*can cu\b", fold(row.text)) or row.top - previous.bottom > 1.7 * sheet.line_height):
             break
         box_left = column[0].box[0]
         if offset and (box_left > right or column[-1].box[2] > right + 0.12 * sheet.reading.width):
@@ -582,7 +587,7 @@ def _read_letter_subject(heading: Heading, sheet: Sheet) -> None:
         previous = row
     tokens = [t for column in taken for t in clean_edges(column)]
     text = tidy_sentence(" ".join(t.text for t in tokens))
-    text = re.sub(r"^\W*[vV]\s?/\s?[vV]\W*", "V/v ", text)
+    text = re.sub(r"^\W*[vV]\s?[^\w\s]{1,2}\s?[vV]\W*", "V/v ", text)
     if len(text) > 6:
         value, certainty = repair_phrases(strip_marks(text))
         heading.fields["trich_yeu"] = Found(value, text, tokens, "subject", certainty=certainty)

@@ -19,7 +19,7 @@ from ocr.normalise import fold
 
 _BULLET = re.compile(r"^\W*(?:\d{1,2}|[a-hivx]{1,4})?\W*$", re.IGNORECASE)
 _NOISE_KEY = re.compile(r"^\W*$")
-_SECTION = re.compile(r"^\W*\d{1,2}\s?[.)]\s*[A-ZĐÀ-Ỹ]")
+_SECTION = re.compile(r"^\W*(?:\d{1,2}|[IVX]{1,4})\s?[.)]\s*[A-ZĐÀ-Ỹ]")
 SHARED_STOPS = (
     "Nơi nhận", "TM. ỦY BAN NHÂN DÂN", "NGƯỜI KÝ", "KT. CHỦ TỊCH", "CHỦ TỊCH", "PHÓ CHỦ TỊCH", "CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM",
     "Ký, ghi rõ họ, chữ đệm, tên", "TRƯỞNG PHÒNG", "KT. TRƯỞNG PHÒNG", "GIÁM ĐỐC", "TUQ. CHỦ TỊCH",
@@ -173,7 +173,7 @@ _SHORT_KINDS = (ValueKind.NAME, ValueKind.ETHNIC, ValueKind.NATIONALITY)
 
 
 def _continues(row: Row, previous: Row, label_starts: list[int] | None, field: FieldForm) -> bool:
-    if label_starts and min(label_starts) == 0:
+    if label_starts and _begins(row, min(label_starts)):
         return False
     if field.kind in _SHORT_KINDS and not _ends_a_name(row, previous, label_starts):
         return False
@@ -189,6 +189,8 @@ def _continues(row: Row, previous: Row, label_starts: list[int] | None, field: F
     words = fold(row.text)
     if re.match(r"\W*(?:nguoi ky|noi nhan|tm\.|kt\.|tl\.)", words):
         return False
+    if field.kind in _SHORT_KINDS:
+        return True
     return not (capital_share(row.text) > 0.9 and capital_share(previous.text) < 0.6 and len(row.tokens) < 6)
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 
 from ocr.agencies import provinces
+from ocr.fields.syllables import is_word
 from ocr.normalise import key, new_tones, nfc, similarity
 
 _LEVELS = ("xã", "phường", "thị trấn", "huyện", "quận", "thị xã", "thành phố", "tỉnh")
@@ -46,10 +47,13 @@ def _level(part: str) -> str:
         if head.lower() in _LEVELS:
             return part
         for level in _LEVELS:
-            if len(level.split()) == size and len(level) > 2 and similarity(key(head) or head.lower(), key(level)) >= 0.74:
-                if key(head) == key(level) or similarity(head.lower(), level) >= 0.6:
-                    fixed = level.capitalize() if head[:1].isupper() else level
-                    return " ".join([fixed, *words[size:]])
+            if len(level.split()) != size or len(level) < 3:
+                continue
+            same = key(head) == key(level)
+            damaged = similarity(key(head), key(level)) >= 0.74 and not all(is_word(w) for w in words[:size])
+            if same or damaged:
+                fixed = level.capitalize() if head[:1].isupper() else level
+                return " ".join([fixed, *words[size:]])
     return part
 
 
