@@ -137,7 +137,7 @@ def _usage(error: typer.TyperException) -> str:
         return f"thiếu {name}"
     if kind == "BadParameter":
         return f"giá trị không hợp lệ cho {name}: {error.message}"
-    if unknown := re.match(r"No such command '(.*)'", said):
+    if unknown := re.match(r"No such command '([^']*)'", said):
         return f"không có lệnh „{unknown[1]}“"
     return said
 

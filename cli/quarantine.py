@@ -6,7 +6,7 @@ import typer
 
 from cli.call import NEEDS_PERSON, Call, user
 from cli.progress import Shown
-from cli.terminal import clean, moment, print_json, say, table
+from cli.terminal import clean, moment, place, print_json, say, table
 
 app = typer.Typer(help="Tệp và trang bị cách ly. / Files and pages set aside.", no_args_is_help=True)
 _ID = typer.Argument(..., metavar="MÃ", help="Mã cách ly. / Id of the entry.")
@@ -32,7 +32,14 @@ def list_entries(
         say("Không có gì bị cách ly.")
     else:
         rows = [
-            (e.id, e.path, e.page or "", _reason(e.code), QUARANTINE_STATUSES[e.status], moment(e.created))
+            (
+                e.id,
+                place(e.path),
+                e.page or "",
+                _reason(e.code),
+                QUARANTINE_STATUSES[e.status],
+                moment(e.created),
+            )
             for e in entries
         ]
         table(("Mã", "Tệp", "Trang", "Vì sao", "Trạng thái", "Lúc"), rows)
@@ -54,7 +61,7 @@ def show(
     if as_json:
         print_json(_json(found))
         return
-    say(f"{found.id}  {clean(found.path)}" + (f", trang {found.page}" if found.page else ""))
+    say(f"{found.id}  {place(found.path)}" + (f", trang {found.page}" if found.page else ""))
     say(f"Vì sao: {_reason(found.code)} ({found.code})")
     if found.detail:
         say(f"Chi tiết: {clean(found.detail)}")
@@ -102,7 +109,7 @@ def drop(
     with open_desk(context.obj.settings()) as desk:
         found = quarantine_entry(desk, entry)
         desk.catalogue.quarantine_drop(found.id, user(who), reason)
-    say(f"Đã bỏ {found.id} ({clean(found.path)}). Bản gốc nếu đã nhận vẫn được giữ.")
+    say(f"Đã bỏ {found.id} ({place(found.path)}). Bản gốc nếu đã nhận vẫn được giữ.")
 
 
 def _json(entry) -> dict:

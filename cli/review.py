@@ -229,7 +229,9 @@ def print_record(desk: Desk, row: DocumentRow) -> None:
             say(f"{title}: {clean(code)}")
     if row.valid_from:
         end = shown(row.valid_to) if row.valid_to else "không ghi thời hạn"
-        say(f"Hiệu lực: {shown(row.valid_from)} – {end}")
+        issued = row.fields.get("ngay_ban_hanh")
+        doubt = " (theo ngày chưa được xác nhận)" if issued is not None and issued.status == "review" else ""
+        say(f"Hiệu lực: {shown(row.valid_from)} – {end}{doubt}")
     colours = {"review": "yellow", "missing": "red", "confirmed": "blue", "corrected": "magenta"}
     waiting = [item for item in row.fields.items() if item[1].status in ("review", "missing")]
     others = [item for item in row.fields.items() if item not in waiting]

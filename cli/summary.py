@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from cli.terminal import clean, say, table
+from cli.terminal import clean, place, say, table
 
 if TYPE_CHECKING:
     from schemas.results import DigitiseResult
@@ -52,7 +52,7 @@ def print_summary(result: DigitiseResult, settings: Settings) -> None:
         say(f"Cách ly: {len(result.quarantine)} mục (không mất; chờ người quyết định)")
         for item in result.quarantine[:QUARANTINE_SHOWN]:
             page = f", trang {item.page}" if item.page else ""
-            say(f"  {item.id}  {clean(item.source)}{page}: {clean(item.reason)}")
+            say(f"  {item.id}  {place(item.source)}{page}: {clean(item.reason)}")
         if len(result.quarantine) > QUARANTINE_SHOWN:
             say(f"  … và {len(result.quarantine) - QUARANTINE_SHOWN} mục nữa")
     say()

@@ -14,6 +14,7 @@ import sys
 import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from schemas.errors import SohoaError
@@ -76,17 +77,23 @@ def shown(value: str | None) -> str:
     return clean(shown_value(value))
 
 
+def place(path: str | Path) -> str:
+    """A path, short where it lies below the current folder."""
+    path, here = Path(path), Path.cwd()
+    return clean(path.relative_to(here) if path.is_absolute() and path.is_relative_to(here) else path)
+
+
 def moment(at: datetime) -> str:
     """A time as clocks here show it."""
     return f"{at.astimezone(ZoneInfo('Asia/Ho_Chi_Minh')):%d/%m/%Y %H:%M:%S}"
 
 
 def show_error(error: SohoaError, language: str, *, detail: bool = True) -> None:
-    """What happened, why, what to do, and the code, on stderr."""
+    """What happened, the facts, what to do, and the code, on stderr."""
     english = language == "en"
     lines = [("Error" if english else "Lỗi", error.en if english else error.message_vi)]
     if detail and error.detail:
-        lines.append(("  Cause" if english else "  Nguyên nhân", clean(error.detail)))
+        lines.append(("  Detail" if english else "  Chi tiết", clean(error.detail)))
     lines.append(
         ("  What to do" if english else "  Cần làm", error.advice_en if english else error.advice_vi)
     )

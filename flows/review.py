@@ -24,6 +24,7 @@ from storage.catalogue import Catalogue, DocumentRow, NewPage, PageRow, Quaranti
 from storage.objects import ObjectStore, open_store, original_key
 
 WAITING = (FieldStatus.REVIEW, FieldStatus.MISSING)
+BY_PERSON = (FieldStatus.CONFIRMED, FieldStatus.CORRECTED)
 
 
 @dataclass
@@ -82,8 +83,8 @@ def reasons(desk: Desk, document: DocumentRow) -> list[str]:
     for text, names in (("viết tay", by_hand), ("không tìm thấy", missing), ("đọc chưa chắc", doubtful)):
         if names:
             said.append(f"{text}: {', '.join(desk.field_name(document.type, n) for n in names)}")
-    for check in document.checks:
-        if check.result is CheckResult.FAILED and check.code != "required":
+    for check in unsettled(document):
+        if check.code != "required":
             # Checks of fields name them; checks of pages carry the page numbers.
             said.append(
                 (f"trang {check.detail}: " if check.detail and not check.fields else "")
@@ -174,7 +175,8 @@ def set_value(
     why: str = "",
     expected_revision: int | None = None,
 ) -> DocumentRow:
-    """A person's value for a field, in its normal form, and the checks made anew with it.
+    """A person's value for a field, in its normal form, and the checks made anew with it; with the last field that
+    waited the record is checked and gets its codes.
 
     Empty text says that the paper has none. Raises BadValue, NotFound for a field that neither the record nor its
     form has, ChangedMeanwhile, NotAllowedNow.
@@ -182,16 +184,17 @@ def set_value(
     document = desk.catalogue.document(document_id)
     form = desk.forms.get(document.type)
     if name not in document.fields and (form is None or name not in form.fields):
-        raise NotFound(f"field {name} of {document.id}; there are: {', '.join(document.fields)}")
+        raise NotFound(f"trường {name}; giấy này có: {', '.join(document.fields)}")
     value = typed_value(kind_of(form, name), text)
     before = document.fields.get(name, FieldValue(value=None))
     fields = document.fields | {name: before.model_copy(update={"value": value})}
     checks, failed, validity = _check(desk, document, fields, name)
     expected = document.revision if expected_revision is None else expected_revision
-    return desk.catalogue.set_field(
+    document = desk.catalogue.set_field(
         document.id, name, value, who=who, why=why, checks=failed, all_checks=checks, validity=validity,
         expected_revision=expected,
     )  # fmt: skip
+    return _close(desk, document, who, document.revision) if is_ready(document) else document
 
 
 def _check(
@@ -229,30 +232,39 @@ def confirm(
     revision = document.revision if expected_revision is None else expected_revision
     unknown = [name for name in names if name not in document.fields]
     if unknown:
-        raise NotFound(
-            f"fields {', '.join(unknown)} of {document.id}; there are: {', '.join(document.fields)}"
-        )
+        raise NotFound(f"trường {', '.join(unknown)}; giấy này có: {', '.join(document.fields)}")
     for name in names:
         document = desk.catalogue.confirm_field(document.id, name, who=who, expected_revision=revision)
         revision = document.revision
-    if everything or is_ready(document):
-        document = desk.catalogue.confirm_document(
-            document.id,
-            who=who,
-            confirm_waiting=everything,
-            coding=coding_of(desk.settings, desk.forms),
-            expected_revision=revision,
-        )
-    return document
+    return _close(desk, document, who, revision) if everything or is_ready(document) else document
+
+
+def _close(desk: Desk, document: DocumentRow, who: str, revision: int) -> DocumentRow:
+    """The record is checked. What still waits, or failed, is what this person has settled or has asked to pass over."""
+    return desk.catalogue.confirm_document(
+        document.id,
+        who=who,
+        confirm_waiting=True,
+        coding=coding_of(desk.settings, desk.forms),
+        expected_revision=revision,
+    )
 
 
 def is_ready(document: DocumentRow) -> bool:
     """In review, and nothing waits any more."""
-    return (
-        document.status is DocumentStatus.REVIEW
-        and not any(f.status in WAITING for f in document.fields.values())
-        and not any(c.result is CheckResult.FAILED for c in document.checks)
-    )
+    waiting = any(field.status in WAITING for field in document.fields.values())
+    return document.status is DocumentStatus.REVIEW and not waiting and not unsettled(document)
+
+
+def unsettled(document: DocumentRow) -> list[Check]:
+    """Failed checks about which no person has spoken: a check is settled when a person set or confirmed each of its
+    fields; one of the page pictures, which names none, only together with the whole record."""
+    by_person = {name for name, field in document.fields.items() if field.status in BY_PERSON}
+    return [
+        check
+        for check in document.checks
+        if check.result is CheckResult.FAILED and not (check.fields and by_person.issuperset(check.fields))
+    ]
 
 
 def reject(
@@ -277,9 +289,8 @@ def note_sticky(desk: Desk, document_id: str, page: int, *, twin: int | None = N
         or page not in rows
         or (twin is not None and (twin not in rows or twin == page))
     ):
-        raise NotFound(
-            f"page {page if twin is None else (page, twin)} of {document.id}; its pages: {document.pages}"
-        )
+        of_record = ", ".join(map(str, document.pages))
+        raise NotFound(f"trang {page if twin is None else f'{page}, {twin}'}; giấy này gồm trang {of_record}")
     row = rows[page]
     quality = dict(row.quality or {})
     quality["issues"] = list(dict.fromkeys([*quality.get("issues", []), IssueCode.STICKY_NOTE]))
