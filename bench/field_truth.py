@@ -28,7 +28,9 @@ def canonical(field: str, value: str) -> str:
         return parse_date(value) or (value if re.fullmatch(r"\d{4}-\d\d-\d\d", value) else _loose(value))
     if field == "so_ky_hieu":
         return re.sub(r"^0+(?=\d)", "", re.sub(r"\s+", "", one_dash(value)).upper().rstrip(".,;"))
-    if field in ("giay_to_tuy_than", "so_dinh_danh", "vo_giay_to", "chong_giay_to") or field.endswith("_giay_to_tuy_than"):
+    if field in ("giay_to_tuy_than", "so_dinh_danh", "vo_giay_to", "chong_giay_to") or field.endswith(
+        "_giay_to_tuy_than"
+    ):
         return parse_identity(value) or _loose(value)
     if field == "von_kinh_doanh":
         return re.sub(r"\D", "", value.split("(")[0])

@@ -78,7 +78,9 @@ def report(out: Path, truth_folder: Path, show: bool) -> None:
             if show and not right:
                 mark = "ACCEPTED" if accepted else item["status"]
                 hand = " by hand" if name in by_hand else ""
-                print(f"{truth['id']:12s} {name:20s} {value!r:.110} <- {item['value']!r:.110} {mark} {item['confidence']}{hand}")
+                print(
+                    f"{truth['id']:12s} {name:20s} {value!r:.110} <- {item['value']!r:.110} {mark} {item['confidence']}{hand}"
+                )
     for level in dict.fromkeys(k[0] for k in tally):
         n, accepted = tally[level, "n"], tally[level, "accepted"]
         print(f"{level:7s} documents {tally[level, 'documents']:4d} type {tally[level, 'type'] / tally[level, 'documents']:6.1%}  "

@@ -54,7 +54,8 @@ def _data() -> dict:
 def provinces() -> tuple[Province, ...]:
     """Old (to 30/6/2025) and new (from 1/7/2025, NQ 202/2025/QH15) provinces."""
     return tuple(
-        Province(p["name"], p["from"], p.get("to"), p.get("id", ""), p.get("into", "")) for p in _data()["province"]
+        Province(p["name"], p["from"], p.get("to"), p.get("id", ""), p.get("into", ""))
+        for p in _data()["province"]
     )
 
 
@@ -64,7 +65,11 @@ def id_codes() -> frozenset[str]:
 
 
 def provinces_on(day: date | None) -> list[Province]:
-    return [p for p in provinces() if day is None or (p.valid_from <= day and (p.valid_to is None or day <= p.valid_to))]
+    return [
+        p
+        for p in provinces()
+        if day is None or (p.valid_from <= day and (p.valid_to is None or day <= p.valid_to))
+    ]
 
 
 def nearest_province(text: str, least: float = 0.8) -> tuple[str, float] | None:
@@ -158,7 +163,9 @@ def _own_level(lines: list[str]) -> str:
     kept = [lines[0]]
     for line in lines[1:]:
         above = key(line.split()[0]) in _PROVINCIAL or key("".join(line.split()[:2])) in _PROVINCIAL
-        placed = any(key(word) in _LEVEL_KEYS or key(word) in ("thanh", "thi") for word in " ".join(kept).split()[1:])
+        placed = any(
+            key(word) in _LEVEL_KEYS or key(word) in ("thanh", "thi") for word in " ".join(kept).split()[1:]
+        )
         if above and placed:
             break
         kept.append(line)
@@ -184,7 +191,7 @@ def written(text: str) -> tuple[str, float]:
         default=(0.0, 0, "", 0), key=lambda x: (x[0] >= 0.88, x[1]),
     )  # fmt: skip
     if longest[0] >= 0.88 and longest[1] > len(key(head)):
-        head, rest, score = longest[2], " ".join(text.split()[longest[3]:]), longest[0]
+        head, rest, score = longest[2], " ".join(text.split()[longest[3] :]), longest[0]
     if head == "UBND":
         head = "Ủy ban nhân dân"
     if head == "HĐND":

@@ -101,11 +101,18 @@ def _identities(report: Report, values: dict[str, str]) -> None:
             continue
         if birth in values and (known := values[birth][:4]).isdigit():
             same = int(known) == year
-            report.add("identity_year", CheckResult.OK if same else CheckResult.FAILED, [number, birth], f"{year} / {known}")
+            report.add(
+                "identity_year",
+                CheckResult.OK if same else CheckResult.FAILED,
+                [number, birth],
+                f"{year} / {known}",
+            )
         wanted = sex[1:] if sex.startswith("=") else values.get(sex)
         if wanted:
             fields = [number] if sex.startswith("=") else [number, sex]
-            report.add("identity_sex", CheckResult.OK if wanted == told_sex else CheckResult.FAILED, fields, told_sex)
+            report.add(
+                "identity_sex", CheckResult.OK if wanted == told_sex else CheckResult.FAILED, fields, told_sex
+            )
 
 
 def _declarant(report: Report, values: dict[str, str], year: int, sex: str) -> None:
@@ -191,7 +198,9 @@ def _agency(report: Report, values: dict[str, str]) -> None:
     if similarity(key(heading), key(own)) >= 0.9 or key(heading) in key(place):
         report.add("agency_place", CheckResult.OK, ["co_quan_ban_hanh", "noi_dang_ky"])
     else:
-        report.add("agency_place", CheckResult.WARNING, ["co_quan_ban_hanh", "noi_dang_ky"], f"{heading} / {own}")
+        report.add(
+            "agency_place", CheckResult.WARNING, ["co_quan_ban_hanh", "noi_dang_ky"], f"{heading} / {own}"
+        )
 
 
 def _money_words(report: Report, values: dict[str, str], found: dict[str, Found]) -> None:
@@ -202,7 +211,11 @@ def _money_words(report: Report, values: dict[str, str], found: dict[str, Found]
         match = re.search(r"b[aằă]ng ch[uữ]\s*:?\s*([^)]*)", found[name].printed, re.IGNORECASE)
         if not match:
             continue
-        words = [w for w in re.findall(r"\w+", match.group(1).lower()) if w not in ("đồng", "dong", "chẵn", "chan", "việt", "nam")]
+        words = [
+            w
+            for w in re.findall(r"\w+", match.group(1).lower())
+            if w not in ("đồng", "dong", "chẵn", "chan", "việt", "nam")
+        ]
         amount = number_from_words([fold(w) for w in words])
         if amount is None:
             continue

@@ -12,7 +12,9 @@ from ocr.fields.rows import Row, Sheet, capital_share
 from ocr.forms import LETTER_KIND, UNKNOWN_KIND, Form, Forms
 from ocr.normalise import fold, key, normal_symbol
 
-_SYMBOL = re.compile(r"(?:^|\s)[sS][oốôóỗ0]\s*[:.;]?\s*\S{0,12}?\s*/\s*([A-ZĐÐ][\w&.ĐÐ]{0,12}(?:\s?-\s?[\w&.ĐÐ]+)*)")
+_SYMBOL = re.compile(
+    r"(?:^|\s)[sS][oốôóỗ0]\s*[:.;]?\s*\S{0,12}?\s*/\s*([A-ZĐÐ][\w&.ĐÐ]{0,12}(?:\s?-\s?[\w&.ĐÐ]+)*)"
+)
 _TITLE_ZONE = 0.62
 """A title stands in this upper part of the first page."""
 
@@ -66,7 +68,12 @@ def find_title(sheet: Sheet, forms: Forms) -> Title | None:
                         score = Levenshtein.normalized_similarity(title, joined, score_cutoff=0.72)
                         if not score:
                             continue
-                        rank = score + 0.012 * min(len(title), 40) * score - 0.15 * row.top / limit + 0.1 * capitals
+                        rank = (
+                            score
+                            + 0.012 * min(len(title), 40) * score
+                            - 0.15 * row.top / limit
+                            + 0.1 * capitals
+                        )
                         rank -= 0.1 if text.rstrip().endswith(":") else 0
                         if best is None or rank > best[0]:
                             best = (rank, Title(form.code, first, last, score, text, middle))
@@ -123,7 +130,9 @@ def classify(sheets: list[Sheet], forms: Forms) -> Kind:
         sure = title.score >= 0.9 or agrees or share >= 0.3
         if sure:
             return Kind(title.code, min(0.999, 0.6 * title.score + 0.25 + 0.1 * max(share, agrees)), title)
-    by_anchors = max(((*anchor_share(form, page_key), form.code) for form in forms if form.anchors), default=(0, 0.0, ""))
+    by_anchors = max(
+        ((*anchor_share(form, page_key), form.code) for form in forms if form.anchors), default=(0, 0.0, "")
+    )
     if by_anchors[0] >= 2 and by_anchors[1] >= 0.5:
         return Kind(by_anchors[2], 0.5 + 0.3 * by_anchors[1], None)
     if symbol and symbol[0] != LETTER_KIND and symbol[0] in forms:

@@ -11,7 +11,8 @@ from ocr.classify import Kind, classify
 from ocr.fields.consistency import completed_agency, place_of_issue, reconcile, respelled_agency
 from ocr.fields.evidence import Found
 from ocr.fields.form_fields import read_form_fields
-from ocr.fields.heading import find_phrase, read_heading
+from ocr.fields.heading import read_heading
+from ocr.fields.layout import find_phrase
 from ocr.fields.rows import Row, Sheet, bounds
 from ocr.fields.signer import read_signer
 from ocr.fields.tables import read_tables
@@ -20,6 +21,7 @@ from ocr.normalise import date_from_words, nfc
 from schemas.document import CheckResult, DocumentReading, FieldStatus, FieldValue
 from schemas.page import PageReading
 from schemas.settings import Settings
+
 
 def read_document(
     readings: list[PageReading], *, forms: Forms, settings: Settings, dossier_code: str | None = None
@@ -42,7 +44,10 @@ def read_document(
     for name, told in doubtful.items():
         report.add("spelling", CheckResult.OK if told else CheckResult.FAILED, [name])
     model = load_model()
-    fields = {name: _field_value(name, item, kind, readings, report, model, settings) for name, item in found.items()}
+    fields = {
+        name: _field_value(name, item, kind, readings, report, model, settings)
+        for name, item in found.items()
+    }
     for name in _required(form):
         if name not in fields or fields[name].value is None:
             fields[name] = FieldValue(value=None, status=FieldStatus.MISSING, checks=["required"])
@@ -98,7 +103,13 @@ def _from_registration(form: Form, found: dict[str, Found]) -> None:
         if source.value:
             own = source.value.split(",")[0].strip()
             found["co_quan_ban_hanh"] = Found(
-                own, source.printed, source.tokens, "agency", label=source.label, valid=source.valid, certainty=source.certainty
+                own,
+                source.printed,
+                source.tokens,
+                "agency",
+                label=source.label,
+                valid=source.valid,
+                certainty=source.certainty,
             )
 
 
@@ -148,7 +159,13 @@ def _required(form: Form | None) -> list[str]:
 
 
 def _field_value(
-    name: str, item: Found, kind: Kind, readings: list[PageReading], report: rules.Report, model: Model, settings: Settings
+    name: str,
+    item: Found,
+    kind: Kind,
+    readings: list[PageReading],
+    report: rules.Report,
+    model: Model,
+    settings: Settings,
 ) -> FieldValue:
     reading = next((r for r in readings if r.page == item.page), readings[0] if readings else None)
     confidence = model.probability(name, item, kind, reading, report)

@@ -137,7 +137,8 @@ def title_name(text: str) -> str:
 
 
 _HONORIFIC = re.compile(
-    r"^(?:(?:ông|bà|anh|chị|cháu|em|ong|ba|ts|ths|pgs|gs|bs|ks|cn|ckii|cki)(?:\s*[.,:/]\s*|\s+))+(?=\S)", re.IGNORECASE
+    r"^(?:(?:ông|bà|anh|chị|cháu|em|ong|ba|ts|ths|pgs|gs|bs|ks|cn|ckii|cki)(?:\s*[.,:/]\s*|\s+))+(?=\S)",
+    re.IGNORECASE,
 )
 
 
@@ -178,7 +179,9 @@ def looks_like_name(text: str) -> bool:
 
 
 # --- dates -----------------------------------------------------------------------------------------------------------
-_DATE_NUMERIC = re.compile(r"(?<![0-9])([0-9OolIQ|]{1,2})\s?[/.\-]\s?([0-9OolIQ|]{1,2})\s?[/.\-]\s?([0-9OolIQSB]{4})(?![0-9])")
+_DATE_NUMERIC = re.compile(
+    r"(?<![0-9])([0-9OolIQ|]{1,2})\s?[/.\-]\s?([0-9OolIQ|]{1,2})\s?[/.\-]\s?([0-9OolIQSB]{4})(?![0-9])"
+)
 _DATE_WORDED = re.compile(
     r"(?:ngay|ngây)?\s*[:.]?\s*([0-9ol|i]{1,2})\W{0,4}(?:thang|thg|tháng)\W{0,4}([0-9ol|i]{1,2})\W{0,4}nam\W{0,4}([0-9ols]{4})"
 )
@@ -256,7 +259,11 @@ def date_from_words(text: str) -> str | None:
         at_month = near[0]
     else:
         at_month = words.index("thang")
-    thousands = [i for i, word in enumerate(words) if word in ("nghin", "ngan", "nghin,", "nghan", "nghln") and i > at_month]
+    thousands = [
+        i
+        for i, word in enumerate(words)
+        if word in ("nghin", "ngan", "nghin,", "nghan", "nghln") and i > at_month
+    ]
     if not thousands:
         return None
     at_year = thousands[0] - 1
@@ -264,7 +271,9 @@ def date_from_words(text: str) -> str | None:
     if month_words and month_words[-1] == "nam":
         month_words = month_words[:-1]
     day_words = words[:at_month]
-    while day_words and (day_words[0] in ("ngay", "ghi", "bang", "chu", "mung", "mong") or _number_word(day_words[0]) is None):
+    while day_words and (
+        day_words[0] in ("ngay", "ghi", "bang", "chu", "mung", "mong") or _number_word(day_words[0]) is None
+    ):
         day_words = day_words[1:]
     month = _MONTH_NAMES.get(month_words[0]) if len(month_words) == 1 else None
     month = month or number_from_words(month_words)
@@ -371,7 +380,9 @@ def normal_symbol(text: str) -> str:
     return text.lstrip("-")
 
 
-_LOST_SLASH = re.compile(r"^(\d{1,5})[.,]?((?:QĐ|NQ|CT|TB|BC|TTr|KH|HD|GM|CTr|UBND|GPXD|TLKS|TLKT|TLKH|BB)(?:[-.,].*|$))")
+_LOST_SLASH = re.compile(
+    r"^(\d{1,5})[.,]?((?:QĐ|NQ|CT|TB|BC|TTr|KH|HD|GM|CTr|UBND|GPXD|TLKS|TLKT|TLKH|BB)(?:[-.,].*|$))"
+)
 
 
 def normal_number(text: str) -> str:

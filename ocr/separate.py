@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass, field
 
 from ocr.classify import find_title, symbol_kind
-from ocr.fields.heading import find_phrase
+from ocr.fields.layout import find_phrase
 from ocr.fields.rows import Sheet, capital_share
 from ocr.forms import Forms
 from ocr.normalise import fold, key
@@ -22,7 +22,9 @@ DOSSIER_CODE = re.compile(
     r"|HS-\d{4}-\d{4,}"  # office's own counter
     r")(?![0-9])"
 )
-_SEPARATOR_WORDS = re.compile(r"patch ?t|patch ?code|to phan cach|trang phan cach|separator|phan cach ho so|patcht")
+_SEPARATOR_WORDS = re.compile(
+    r"patch ?t|patch ?code|to phan cach|trang phan cach|separator|phan cach ho so|patcht"
+)
 
 
 @dataclass(slots=True)
@@ -82,7 +84,9 @@ def is_separator(sheet: Sheet) -> bool:
     if _SEPARATOR_WORDS.search(fold(text)):
         return True
     code = DOSSIER_CODE.search(text.upper().replace(" ", ""))
-    if reading.barcodes and (len(words) <= 12 or any(DOSSIER_CODE.search(b.text.upper()) for b in reading.barcodes)):
+    if reading.barcodes and (
+        len(words) <= 12 or any(DOSSIER_CODE.search(b.text.upper()) for b in reading.barcodes)
+    ):
         return True
     return bool(code) and len(words) <= 15
 
@@ -108,7 +112,10 @@ def starts_document(sheet: Sheet, forms: Forms) -> bool:
         return motto and (symbol or titled)
     if motto and (titled or symbol):
         return True
-    agency = any(capital_share(r.text) > 0.8 and key(r.text).startswith(("uybannhandan", "ubnd")) for r in sheet.rows[:3])
+    agency = any(
+        capital_share(r.text) > 0.8 and key(r.text).startswith(("uybannhandan", "ubnd"))
+        for r in sheet.rows[:3]
+    )
     return titled and (symbol or agency or motto)
 
 

@@ -8,12 +8,22 @@ LETTER, HEIGHT, PITCH = 13.0, 28.0, 48.0
 """Pixels at 200 dpi: width of a letter, height and pitch of lines of 14 point print."""
 
 
-def words_of(x: float, y: float, text: str, line: int, confidence: float = 0.96, handwritten: float | None = None) -> list[Word]:
+def words_of(
+    x: float, y: float, text: str, line: int, confidence: float = 0.96, handwritten: float | None = None
+) -> list[Word]:
     """Words of a line that begins at x, y."""
     words, at = [], x
     for part in text.split():
         width = LETTER * len(part)
-        words.append(Word(text=part, box=(at, y, at + width, y + HEIGHT), confidence=confidence, line=line, handwritten=handwritten))
+        words.append(
+            Word(
+                text=part,
+                box=(at, y, at + width, y + HEIGHT),
+                confidence=confidence,
+                line=line,
+                handwritten=handwritten,
+            )
+        )
         at += width + 0.8 * LETTER
     return words
 
@@ -86,7 +96,9 @@ def birth_certificate(**words: str) -> PageReading:
     ])  # fmt: skip
 
 
-def decision(number: str = "Số: 125/QĐ-UBND", date_line: str = "Yên Chính, ngày 07 tháng 8 năm 2023", **more) -> PageReading:  # noqa: ANN003
+def decision(
+    number: str = "Số: 125/QĐ-UBND", date_line: str = "Yên Chính, ngày 07 tháng 8 năm 2023", **more
+) -> PageReading:  # noqa: ANN003
     """A decision of a commune in the layout of NĐ 30/2020."""
     return page([
         (260.0, 150.0, "ỦY BAN NHÂN DÂN"), (300.0, 198.0, "XÃ YÊN CHÍNH"), *STATE,

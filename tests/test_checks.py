@@ -25,8 +25,14 @@ def results(code: str, **values: str) -> dict[str, CheckResult]:
 
 def test_date_in_words_against_digits():
     words = "Ngày ba mươi mốt, tháng mười hai, năm một nghìn chín trăm tám mươi tư"
-    assert results("giay_khai_sinh", ngay_sinh="1984-12-31", ngay_sinh_bang_chu=words)["date_words"] is CheckResult.OK
-    assert results("giay_khai_sinh", ngay_sinh="1984-12-30", ngay_sinh_bang_chu=words)["date_words"] is CheckResult.FAILED
+    assert (
+        results("giay_khai_sinh", ngay_sinh="1984-12-31", ngay_sinh_bang_chu=words)["date_words"]
+        is CheckResult.OK
+    )
+    assert (
+        results("giay_khai_sinh", ngay_sinh="1984-12-30", ngay_sinh_bang_chu=words)["date_words"]
+        is CheckResult.FAILED
+    )
 
 
 @pytest.mark.parametrize(
@@ -115,7 +121,11 @@ def in_words(number: int) -> str:
     return " ".join(words)
 
 
-@given(st.dates(min_value=__import__("datetime").date(1900, 1, 1), max_value=__import__("datetime").date(2099, 12, 31)))
+@given(
+    st.dates(
+        min_value=__import__("datetime").date(1900, 1, 1), max_value=__import__("datetime").date(2099, 12, 31)
+    )
+)
 def test_every_date_in_words_is_read_back(day):
     text = f"Ngày {in_words(day.day)}, tháng {in_words(day.month)}, năm {in_words(day.year)}"
     assert n.date_from_words(text) == day.isoformat()
@@ -164,11 +174,21 @@ def test_odd_words_are_counted():
 
 
 def test_only_levels_and_provinces_are_repaired():
-    assert repaired("xã Tân Lập, huyên Lục Yên, tinh Yên Bai") == ("xã Tân Lập, huyện Lục Yên, tỉnh Yên Bái", 0.85)
+    assert repaired("xã Tân Lập, huyên Lục Yên, tinh Yên Bai") == (
+        "xã Tân Lập, huyện Lục Yên, tỉnh Yên Bái",
+        0.85,
+    )
     value, certainty = repaired("Phòng khám đa khoa khu vực tỉnh Yên Bái")
     assert value == "Phòng khám đa khoa khu vực tỉnh Yên Bái" and certainty == 1.0
-    assert repaired("xã Bac Ha, huyện Yen Son, tỉnh Tuyên Quang")[0] == "xã Bac Ha, huyện Yen Son, tỉnh Tuyên Quang"
-    assert is_cut_off("xã Tân Lập, huyện") and is_cut_off("Quận 8, Thành") and not is_cut_off("Ủy ban nhân dân huyện Yên Thành")
+    assert (
+        repaired("xã Bac Ha, huyện Yen Son, tỉnh Tuyên Quang")[0]
+        == "xã Bac Ha, huyện Yen Son, tỉnh Tuyên Quang"
+    )
+    assert (
+        is_cut_off("xã Tân Lập, huyện")
+        and is_cut_off("Quận 8, Thành")
+        and not is_cut_off("Ủy ban nhân dân huyện Yên Thành")
+    )
 
 
 def test_agency_from_heading_lines():

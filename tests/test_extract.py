@@ -76,7 +76,10 @@ def test_an_unreadable_date_is_proposed_from_its_words_and_never_accepted():
 
 def test_a_field_written_by_hand_goes_to_a_person():
     made = birth_certificate()
-    words = [w.model_copy(update={"handwritten": 0.9}) if w.text in ("TRẦN", "GIA", "BẢO") else w for w in made.words]
+    words = [
+        w.model_copy(update={"handwritten": 0.9}) if w.text in ("TRẦN", "GIA", "BẢO") else w
+        for w in made.words
+    ]
     field = read(made.model_copy(update={"words": words})).fields["ho_ten"]
     assert field.handwritten and field.status is FieldStatus.REVIEW and field.value == "Trần Gia Bảo"
 
@@ -91,7 +94,9 @@ def test_a_required_field_that_is_not_there_is_missing():
 
 def test_a_damaged_name_is_proposed_for_review():
     made = birth_certificate()
-    words = [w.model_copy(update={"text": "Ðồ", "confidence": 0.2}) if w.text == "Đỗ" else w for w in made.words]
+    words = [
+        w.model_copy(update={"text": "Ðồ", "confidence": 0.2}) if w.text == "Đỗ" else w for w in made.words
+    ]
     field = read(made.model_copy(update={"words": words})).fields["nguoi_ky"]
     assert field.value.endswith("Minh Tuấn") and field.status is FieldStatus.REVIEW
 
@@ -117,7 +122,12 @@ def test_hand_written_number_and_day_come_from_the_gaps_and_wait():
     reading = read(decision("Số: ⁄ZS /QĐ-UBND", "Yên Chính, ngày Øf tháng 8 năm 2023", gaps=gaps))
     for name, value in (("so_ky_hieu", "125/QĐ-UBND"), ("ngay_ban_hanh", "2023-08-07")):
         field = reading.fields[name]
-        assert (field.value, field.source, field.handwritten, field.status) == (value, "digits", True, FieldStatus.REVIEW)
+        assert (field.value, field.source, field.handwritten, field.status) == (
+            value,
+            "digits",
+            True,
+            FieldStatus.REVIEW,
+        )
 
 
 def test_a_letter_has_no_title():
@@ -132,7 +142,10 @@ def test_a_letter_has_no_title():
     ]))  # fmt: skip
     found = values(reading)
     assert reading.type == "cong_van" and found["trich_yeu"] == "V/v rà soát sổ hộ tịch giấy năm 2022"
-    assert found["co_quan_ban_hanh"] == "Sở Tư pháp" and found["co_quan_chu_quan"] == "Ủy ban nhân dân tỉnh Nam Định"
+    assert (
+        found["co_quan_ban_hanh"] == "Sở Tư pháp"
+        and found["co_quan_chu_quan"] == "Ủy ban nhân dân tỉnh Nam Định"
+    )
     assert found["nguoi_ky"] == "Vũ Thị Hồng Nhung" and found["so_ky_hieu"] == "410/STP-HCTP"
 
 
@@ -163,8 +176,16 @@ def test_wife_and_husband_beside_or_below_each_other(side_by_side):
         (1010.0, 1400.0, "CHỦ TỊCH"), (985.0, 1700.0, "Đỗ Minh Tuấn"),
     ]))  # fmt: skip
     found = values(reading)
-    assert (found["vo_ho_ten"], found["vo_ngay_sinh"], found["vo_dan_toc"]) == ("Hà Thị Yến", "1995-02-01", "Kinh")
-    assert (found["chong_ho_ten"], found["chong_ngay_sinh"], found["chong_dan_toc"]) == ("Lò Văn Phong", "1991-12-11", "Thái")
+    assert (found["vo_ho_ten"], found["vo_ngay_sinh"], found["vo_dan_toc"]) == (
+        "Hà Thị Yến",
+        "1995-02-01",
+        "Kinh",
+    )
+    assert (found["chong_ho_ten"], found["chong_ngay_sinh"], found["chong_dan_toc"]) == (
+        "Lò Văn Phong",
+        "1991-12-11",
+        "Thái",
+    )
     assert found["vo_noi_cu_tru"] == "Thôn 2, xã Yên Phú, huyện Ý Yên, tỉnh Nam Định"
     assert found["chong_noi_cu_tru"] == "Bản Na Sang, xã Núa Ngam, tỉnh Điện Biên"
     assert found["ngay_ban_hanh"] == "2021-09-09"

@@ -28,7 +28,9 @@ FEATURES = (
 _WORDED = frozenset({"name", "place", "agency", "text", "subject", "date_words"})
 
 
-def features(name: str, item: Found, kind: Kind, reading: PageReading | None, report: Report) -> dict[str, float]:
+def features(
+    name: str, item: Found, kind: Kind, reading: PageReading | None, report: Report
+) -> dict[str, float]:
     """Evidence as numbers between about 0 and 1."""
     words = [t.confidence for t in item.tokens if t.key] or [0.5]
     if item.gap_confidence is not None:
@@ -61,7 +63,9 @@ class Model:
     weights: dict[str, float]
     curve: list[tuple[float, float]]
 
-    def probability(self, name: str, item: Found, kind: Kind, reading: PageReading | None, report: Report) -> float:
+    def probability(
+        self, name: str, item: Found, kind: Kind, reading: PageReading | None, report: Report
+    ) -> float:
         facts = features(name, item, kind, reading, report)
         score = sum(self.weights.get(feature, 0.0) * value for feature, value in facts.items())
         return self._on_curve(1 / (1 + math.exp(-max(-30.0, min(30.0, score)))))

@@ -10,10 +10,10 @@ import re
 import unicodedata
 from collections import defaultdict
 
+from ocr.agencies import provinces
 from ocr.fields.evidence import Found
 from ocr.fields.places import is_cut_off
 from ocr.fields.rows import Row, Token
-from ocr.agencies import provinces
 from ocr.fields.syllables import is_word
 from ocr.normalise import key, new_tones, nfc, similarity, title_name
 
@@ -45,7 +45,13 @@ def support_of(rows: list[Row]) -> _Support:
 
 
 def _paired(a: Token, b: Token) -> bool:
-    return len(a.key) > 1 and len(b.key) > 1 and a.key.isalpha() and b.key.isalpha() and not a.text.endswith((",", ";", ":"))
+    return (
+        len(a.key) > 1
+        and len(b.key) > 1
+        and a.key.isalpha()
+        and b.key.isalpha()
+        and not a.text.endswith((",", ";", ":"))
+    )
 
 
 def reconcile(found: dict[str, Found], rows: list[Row]) -> list[str]:
@@ -135,7 +141,11 @@ def completed_agency(agency: Found, place: Found | None) -> None:
 def respelled_agency(agency: Found, rows: list[Row]) -> None:
     """An agency in damaged capitals takes its place name from running text with the same letters (`Xãbäcthành` →
     `xã Bắc Thành`)."""
-    if not agency.value or agency.certainty > 0.97 and all(is_word(w) for w in re.findall(r"[^\W\d_]+", agency.value)):
+    if (
+        not agency.value
+        or agency.certainty > 0.97
+        and all(is_word(w) for w in re.findall(r"[^\W\d_]+", agency.value))
+    ):
         return
     words = agency.value.split()
     for start in range(3, len(words)):

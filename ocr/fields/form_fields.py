@@ -18,7 +18,9 @@ def read_form_fields(sheets: list[Sheet], kind: Kind, form: Form) -> dict[str, F
     if not form.fields:
         return {}
     first_body = kind.title.last + 1 if kind.title else 0
-    rows = [row for i, sheet in enumerate(sheets) for row in (sheet.rows[first_body:] if i == 0 else sheet.rows)]
+    rows = [
+        row for i, sheet in enumerate(sheets) for row in (sheet.rows[first_body:] if i == 0 else sheet.rows)
+    ]
     labels = list(dict.fromkeys([*form.label_fields, *(key(s) for s in SHARED_STOPS)]))
     if form.columns:
         rows = _columns_in_order(rows, form, labels)
@@ -76,7 +78,9 @@ def _tokens_of_value(parts: list[list[Token]], parsed: Parsed) -> list[Token]:
     return kept
 
 
-def _by_pattern(field: FieldForm, text: RunningText, rows: list[Row], after: Hit | None, bound: bool) -> Found | None:
+def _by_pattern(
+    field: FieldForm, text: RunningText, rows: list[Row], after: Hit | None, bound: bool
+) -> Found | None:
     begin, end = 0, len(text.folded)
     if bound:
         if after is None:
@@ -101,13 +105,23 @@ def _by_pattern(field: FieldForm, text: RunningText, rows: list[Row], after: Hit
 
 
 def _every(field: FieldForm, text: RunningText, begin: int, end: int) -> Found | None:
-    spans = sorted({m.span(1) for p in field.patterns for m in re.compile(p).finditer(text.folded, begin, end)})
+    spans = sorted(
+        {m.span(1) for p in field.patterns for m in re.compile(p).finditer(text.folded, begin, end)}
+    )
     if not spans:
         return None
     values = [parse(field, text.text[a:b]).value or "" for a, b in spans]
     tokens = [t for a, b in spans for t in text.tokens_between(a, b)]
     printed = "; ".join(values)
-    return Found(printed, printed, tokens, str(field.kind), label=0.9, valid=all(values), handwritten=is_handwritten(tokens))
+    return Found(
+        printed,
+        printed,
+        tokens,
+        str(field.kind),
+        label=0.9,
+        valid=all(values),
+        handwritten=is_handwritten(tokens),
+    )
 
 
 def _columns_in_order(rows: list[Row], form: Form, labels: list[str]) -> list[Row]:

@@ -76,7 +76,11 @@ def _labels_at(row: Row, number: int, start: int, labels: list[str]) -> list[Hit
                 continue
             least = 0.74 if len(label) >= 12 else 0.8 if len(label) >= 7 else 0.86
             score = Levenshtein.normalized_similarity(label, joined, score_cutoff=least)
-            if score < least or (is_value and not colon) or not _acceptable(label, score, at_start, colon, first):
+            if (
+                score < least
+                or (is_value and not colon)
+                or not _acceptable(label, score, at_start, colon, first)
+            ):
                 continue
             hits.append(Hit(label, number, start, end, score + (0.02 if colon else 0), colon))
         if token.text.endswith(":") and (end >= len(row.tokens) or not row.tokens[end].text.startswith("/")):
@@ -95,7 +99,11 @@ def _begins(row: Row, start: int) -> bool:
 
 def _acceptable(label: str, score: float, at_start: bool, colon: bool, first: Token) -> bool:
     if len(label) <= 4:
-        return colon and score > 0.99 or (at_start and score > 0.99 and first.text[:1].isupper() and len(label) > 2)
+        return (
+            colon
+            and score > 0.99
+            or (at_start and score > 0.99 and first.text[:1].isupper() and len(label) > 2)
+        )
     if not colon and first.text[:1].islower():
         return False
     if at_start:
@@ -156,7 +164,9 @@ def value_tokens(rows: list[Row], hit: Hit, hits: list[Hit], field: FieldForm) -
     if stop < len(row.tokens):
         return taken
     previous = row
-    for number in range(hit.row + 1, min(len(rows), hit.row + 1 + max(0, field.rows - 1) + (0 if taken else 1))):
+    for number in range(
+        hit.row + 1, min(len(rows), hit.row + 1 + max(0, field.rows - 1) + (0 if taken else 1))
+    ):
         row = rows[number]
         if row.page != previous.page or not _continues(row, previous, starts.get(number), field):
             break
@@ -184,7 +194,11 @@ def _continues(row: Row, previous: Row, label_starts: list[int] | None, field: F
         return False
     if row.confidence < 0.35:
         return False  # what stands there could not be read: `unread_row` tells it
-    if field.kind is not ValueKind.LIST and row.text.lstrip().startswith("-") and not previous.text.rstrip().endswith(("-", ",")):
+    if (
+        field.kind is not ValueKind.LIST
+        and row.text.lstrip().startswith("-")
+        and not previous.text.rstrip().endswith(("-", ","))
+    ):
         return False
     words = fold(row.text)
     if re.match(r"\W*(?:nguoi ky|noi nhan|tm\.|kt\.|tl\.)", words):
@@ -200,7 +214,9 @@ def _ends_a_name(row: Row, previous: Row, label_starts: list[int] | None) -> boo
     if not 1 <= len(words) <= 2 or any(t.confidence < 0.7 or not t.key.isalpha() for t in words):
         return False
     last = previous.tokens[-1].text.strip(".,;:")
-    same_case = all(t.text.isupper() for t in words) if last.isupper() else all(t.text.istitle() for t in words)
+    same_case = (
+        all(t.text.isupper() for t in words) if last.isupper() else all(t.text.istitle() for t in words)
+    )
     return same_case and words[0].text[:1].isupper() and not previous.tokens[-1].text.endswith(":")
 
 
@@ -224,7 +240,9 @@ def _without_noise(tokens: list[Token]) -> list[Token]:
 def _is_speck(token: Token) -> bool:
     """A last word that is surely no word: hardly any confidence and not a possible syllable."""
     letters = "".join(c for c in token.text if c.isalpha())
-    return token.confidence < 0.3 and not token.key.isdigit() and (len(letters) < 2 or not is_syllable(letters))
+    return (
+        token.confidence < 0.3 and not token.key.isdigit() and (len(letters) < 2 or not is_syllable(letters))
+    )
 
 
 def unread_continuation(rows: list[Row], last: int, label_rows: set[int]) -> bool:
@@ -235,4 +253,10 @@ def unread_continuation(rows: list[Row], last: int, label_rows: set[int]) -> boo
     near = row.top - rows[last].bottom < 1.2 * height
     letters = [t for t in row.tokens if t.key]
     unsure = bool(letters) and sum(t.confidence for t in letters) / len(letters) < 0.35
-    return near and unsure and row.box[0] < rows[last].box[0] + 6 * height and bool(letters) and row.top > rows[last].top + 0.7 * height
+    return (
+        near
+        and unsure
+        and row.box[0] < rows[last].box[0] + 6 * height
+        and bool(letters)
+        and row.top > rows[last].top + 0.7 * height
+    )

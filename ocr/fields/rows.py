@@ -42,7 +42,12 @@ class Token:
 
 def bounds(boxes: Iterable[Box]) -> Box:
     boxes = list(boxes)
-    return (min(b[0] for b in boxes), min(b[1] for b in boxes), max(b[2] for b in boxes), max(b[3] for b in boxes))
+    return (
+        min(b[0] for b in boxes),
+        min(b[1] for b in boxes),
+        max(b[2] for b in boxes),
+        max(b[3] for b in boxes),
+    )
 
 
 @dataclass(slots=True)
@@ -172,7 +177,9 @@ def _middle(tokens: Sequence[Token]) -> float:
 def _same_row(row: list[Token], piece: list[Token], usual: float) -> bool:
     a, b = bounds(t.box for t in row), bounds(t.box for t in piece)
     if min(a[2], b[2]) - max(a[0], b[0]) > 0.6 * usual:
-        near = [t for t in row for p in piece if min(t.box[2], p.box[2]) - max(t.box[0], p.box[0]) > 0.3 * usual]
+        near = [
+            t for t in row for p in piece if min(t.box[2], p.box[2]) - max(t.box[0], p.box[0]) > 0.3 * usual
+        ]
         if near:
             return False
     facing = sorted(row, key=lambda t: min(abs(t.box[0] - b[2]), abs(t.box[2] - b[0])))[:3]

@@ -17,7 +17,18 @@ from ocr.fields.evidence import Found, clean_edges, is_handwritten
 from ocr.fields.rows import Row, Sheet, Token, capital_share
 from ocr.fields.syllables import is_syllable
 from ocr.forms import Form
-from ocr.normalise import COMMON_SURNAMES, SURNAMES, fold, key, looks_like_name, nfc, repair_surname, similarity, tidy, title_name
+from ocr.normalise import (
+    COMMON_SURNAMES,
+    SURNAMES,
+    fold,
+    key,
+    looks_like_name,
+    nfc,
+    repair_surname,
+    similarity,
+    tidy,
+    title_name,
+)
 from schemas.page import Box, PageReading
 
 POSITIONS = (
@@ -109,14 +120,24 @@ def _agency_above(sheet: Sheet, pieces: list[Row], start: int) -> Found | None:
     """The agency printed above its signer, on certificates whose heading names none."""
     lines: list[Row] = []
     for piece in reversed(pieces[max(0, start - 3) : start]):
-        if capital_share(piece.text) < 0.85 or (lines or [pieces[start]])[0].top - piece.bottom > 1.5 * sheet.line_height:
+        if (
+            capital_share(piece.text) < 0.85
+            or (lines or [pieces[start]])[0].top - piece.bottom > 1.5 * sheet.line_height
+        ):
             break
         lines.insert(0, piece)
         if agencies.head_of(piece.text):
             agency = agencies.from_lines([line.text for line in lines])
             tokens = [t for line in lines for t in line.tokens]
             if agency:
-                return Found(agency.name, " ".join(t.text for t in tokens), tokens, "agency", label=0.8, certainty=agency.certainty)
+                return Found(
+                    agency.name,
+                    " ".join(t.text for t in tokens),
+                    tokens,
+                    "agency",
+                    label=0.8,
+                    certainty=agency.certainty,
+                )
     return None
 
 
@@ -173,7 +194,11 @@ def _find_start(sheet: Sheet, pieces: list[Row], named: list[str]) -> int | None
         text = piece.text
         if _authority_of(text) and capital_share(text) > 0.6:
             marks.append(index)
-        elif capital_share(text) > 0.75 and _position_of(_trim(text), 0.84) and piece.box[0] > 0.3 * sheet.reading.width:
+        elif (
+            capital_share(text) > 0.75
+            and _position_of(_trim(text), 0.84)
+            and piece.box[0] > 0.3 * sheet.reading.width
+        ):
             marks.append(index)
         elif any(similarity(name, piece.key) >= 0.8 for name in named) and capital_share(text) > 0.6:
             marks.append(index)
@@ -222,7 +247,12 @@ def _read_block(sheet: Sheet, pieces: list[Row], start: int) -> _Block:
             position, position_score, position_tokens = guess[0], guess[1], piece.tokens
         elif position is not None and looks_like_name(text):
             break
-        elif position is None and authority and authority[-1][0].startswith("TM. ") and _runs_on(authority[-1][0], text):
+        elif (
+            position is None
+            and authority
+            and authority[-1][0].startswith("TM. ")
+            and _runs_on(authority[-1][0], text)
+        ):
             label, tokens = authority[-1]
             authority[-1] = (f"{label} {tidy(text).upper()}", [*tokens, *piece.tokens])
         elif position is not None and (longer := _wrapped(position, text)):
@@ -247,7 +277,11 @@ def _read_block(sheet: Sheet, pieces: list[Row], start: int) -> _Block:
 
 def _runs_on(authority: str, text: str) -> bool:
     """True when a committee's name goes on in the next line (`TM. THƯỜNG TRỰC HỘI ĐỒNG` / `NHÂN DÂN`)."""
-    return capital_share(text) > 0.8 and key(authority).endswith(("hoidong", "uyban", "uybannhan", "thuongtruc")) and len(text) < 40
+    return (
+        capital_share(text) > 0.8
+        and key(authority).endswith(("hoidong", "uyban", "uybannhan", "thuongtruc"))
+        and len(text) < 40
+    )
 
 
 def _deputy_title(head: str) -> str | None:
@@ -277,7 +311,11 @@ def _name_alone(sheet: Sheet, pieces: list[Row]) -> Found | None:
         box = piece.box
         if box[0] < 0.45 * sheet.reading.width or not 0.1 * sheet.reading.height < box[1]:
             continue
-        if piece.text.lstrip().startswith("-") or capital_share(piece.text) > 0.9 or not 2 <= len(clean_edges(piece.tokens)) <= 6:
+        if (
+            piece.text.lstrip().startswith("-")
+            or capital_share(piece.text) > 0.9
+            or not 2 <= len(clean_edges(piece.tokens)) <= 6
+        ):
             continue
         for tokens in _name_runs(piece):
             name, repaired = _plausible(tokens)
@@ -302,7 +340,12 @@ def unread_zone(reading: PageReading, form: Form | None = None) -> Box | None:
     if name is not None and name.valid and name.certainty == 1.0 and block.position and not block.inferred:
         return None
     top = pieces[start].top - 0.5 * sheet.line_height
-    return (0.42 * reading.width, top, float(reading.width), min(float(reading.height), top + 17 * sheet.line_height))
+    return (
+        0.42 * reading.width,
+        top,
+        float(reading.width),
+        min(float(reading.height), top + 17 * sheet.line_height),
+    )
 
 
 def _read_name(sheet: Sheet, pieces: list[Row], block: _Block) -> Found | None:
@@ -340,7 +383,9 @@ def _read_name(sheet: Sheet, pieces: list[Row], block: _Block) -> Found | None:
     )  # fmt: skip
 
 
-_HONOURS = re.compile(r"^(?:TS|ThS|PGS|GS|BS|KS|CN|LS|Ths|Ts|TSKH|CVC|CVCC|Thạc sĩ|Tiến sĩ|Đại tá|Thượng tá|Trung tá|Thiếu tá|Đại úy)[.:,]*$")
+_HONOURS = re.compile(
+    r"^(?:TS|ThS|PGS|GS|BS|KS|CN|LS|Ths|Ts|TSKH|CVC|CVCC|Thạc sĩ|Tiến sĩ|Đại tá|Thượng tá|Trung tá|Thiếu tá|Đại úy)[.:,]*$"
+)
 
 
 def _name_runs(piece: Row) -> list[list[Token]]:
@@ -367,7 +412,12 @@ def _plausible(tokens: list[Token]) -> tuple[str | None, bool]:
     """A name made of the words, and whether its first syllable had to be repaired from damaged letters."""
     kept = [(re.sub(r"[\d_⁄/\\|\W]+", "", t.text.replace("'", "ʼ")).replace("ʼ", "'"), t) for t in tokens]
     kept = [(word, t) for word, t in kept if any(c.isalpha() for c in word)]
-    while len(kept) > 2 and kept[0][1].confidence < 0.3 and key(kept[1][0]) in SURNAMES and is_syllable(kept[1][0]):
+    while (
+        len(kept) > 2
+        and kept[0][1].confidence < 0.3
+        and key(kept[1][0]) in SURNAMES
+        and is_syllable(kept[1][0])
+    ):
         kept.pop(0)  # strokes of the signature in front of a whole name
     words = [word for word, _ in kept]
     if not 2 <= len(words) <= 6 or any(len(w) > 8 for w in words) or _position_of(" ".join(words)):

@@ -94,7 +94,11 @@ def odd_words(text: str) -> int:
     shouting = text.isupper()
     for word in re.findall(r"[^\W_][\w'’]*", nfc(text)):
         if any(c.isdigit() for c in word):
-            count += bool(re.search(r"[^\W\d_]{2,}", word)) and word.lower() not in KNOWN_FOREIGN and not re.fullmatch(r"[A-ZĐ]+\d+", word)
+            count += (
+                bool(re.search(r"[^\W\d_]{2,}", word))
+                and word.lower() not in KNOWN_FOREIGN
+                and not re.fullmatch(r"[A-ZĐ]+\d+", word)
+            )
             continue
         if word.lower() in KNOWN_FOREIGN or (word.isupper() and not shouting and len(word) > 1):
             continue

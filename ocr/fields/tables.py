@@ -14,7 +14,9 @@ from ocr.normalise import fold, key, tidy
 
 ORDINAL = "stt"
 """Name of a column of running numbers."""
-_END = re.compile(r"^\W*(?:\d{1,2}\s?[.)]\s*[a-z]{2,}|dieu\s*\d|noi nhan|tong cong|bang chu|von kinh doanh|ghi chu\s*:)")
+_END = re.compile(
+    r"^\W*(?:\d{1,2}\s?[.)]\s*[a-z]{2,}|dieu\s*\d|noi nhan|tong cong|bang chu|von kinh doanh|ghi chu\s*:)"
+)
 
 
 @dataclass(slots=True)
@@ -155,7 +157,11 @@ def _group_lines(lines: list[dict[str, list[Token]]], columns: list[_Column]) ->
     lines above and below it (cells are centred vertically)."""
     numbered = columns[0].name
     last = columns[-1].name
-    heads = [i for i, cells in enumerate(lines) if _is_ordinal(cells.get(numbered, []))] if numbered == ORDINAL else []
+    heads = (
+        [i for i, cells in enumerate(lines) if _is_ordinal(cells.get(numbered, []))]
+        if numbered == ORDINAL
+        else []
+    )
     if not heads:
         heads = [i for i, cells in enumerate(lines) if len(cells) >= max(2, len(columns) - 1)]
     if not heads:

@@ -100,7 +100,9 @@ def _agency(_: FieldForm, text: str) -> Parsed:
     value = re.sub(r"^(?:UBND|U\.B\.N\.D\.?)\b", "Ủy ban nhân dân", value)
     value, phrases = n.repair_phrases(value)
     value, certainty = places.repaired(value)
-    return Parsed(value or None, text, len(n.key(value)) >= 6 and not places.is_cut_off(value), min(certainty, phrases))
+    return Parsed(
+        value or None, text, len(n.key(value)) >= 6 and not places.is_cut_off(value), min(certainty, phrases)
+    )
 
 
 def _number(_: FieldForm, text: str) -> Parsed:
