@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 PAPER = 255
+FEW_PIXELS = 500  # fewer dark pixels than one printed line has
 NOISY = 5.0  # grey levels; less than that does not trouble the reader
 
 
@@ -62,15 +63,29 @@ def noise_level(grey: np.ndarray) -> float:
 
 
 def stretch(grey: np.ndarray) -> np.ndarray:
-    """Spreads faded ink back to black. Levels come from the page: its darkest ink and its paper."""
+    """Spreads faded ink back to black. Levels come from the page: its darkest ink and its paper.
+
+    A page without any dark ink is either faint print or the other side shining through: it is spread all the same, so
+    that the reader can tell.
+    """
+    low_limit, high = 140.0, 232.0
     ink = grey[grey < 200]
-    if ink.size < 500:
-        return grey
-    low = float(np.percentile(ink, 5))
-    low = min(low, 140.0)
-    high = 232.0
+    if ink.size < FEW_PIXELS:
+        ink = grey[grey < 236]
+        low_limit, high = 222.0, 246.0
+        if ink.size < FEW_PIXELS:
+            return grey
+    low = min(float(np.percentile(ink, 5)), low_limit)
     table = np.clip((np.arange(256) - low) * (PAPER / (high - low)), 0, PAPER).astype(np.uint8)
     return cv2.LUT(grey, table)
+
+
+def is_faint(pixels: np.ndarray, dpi: float) -> bool:
+    """True when a page holds no dark ink at all: faint print, or print of the other side shining through."""
+    flat = clear_border(flatten_paper(reading_plane(pixels)), dpi)
+    height, width = flat.shape
+    inner = flat[height // 25 : height - height // 25, width // 25 : width - width // 25]
+    return int((inner < 190).sum()) < FEW_PIXELS
 
 
 def clear_border(grey: np.ndarray, dpi: float) -> np.ndarray:

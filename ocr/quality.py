@@ -25,6 +25,14 @@ def is_blank(picture: np.ndarray, dpi: int) -> bool:
     return ink_share(clean) < BLANK_INK
 
 
+def is_show_through(picture: np.ndarray, words: list[Word], dpi: int) -> bool:
+    """True when the only ink is pale and does not make sense: the print of the other side, mirrored."""
+    sure = sum(len(w.text) for w in words if w.confidence > 0.75 and len(w.text) > 1)
+    if sure >= 0.4 * sum(len(w.text) for w in words) and sure > 0:
+        return False
+    return cleanup.is_faint(picture, dpi)
+
+
 def ink_share(clean: np.ndarray) -> float:
     """Share of ink inside the margins (the outer 4 % hold holes, shadows and lid edges)."""
     height, width = clean.shape

@@ -52,6 +52,8 @@ def read_page(number: int, image: PageImage, born: list[Word] | None, engine: En
     frame = upright_frame(picture, dpi, engine)
     words = engine.read(frame.clean, dpi)
     words = second_look.without_noise(second_look.look_again(frame.pixels, words, dpi, engine))
+    if quality.is_show_through(picture, words, dpi):
+        return _blank_reading(number, image, settings)
     checked = quality.check(image, frame.pixels, frame.clean, words, frame.skew_deg, frame.sheet, settings)
     size, to_points, perspective = _shown_frame(image, frame)
     reading = PageReading(

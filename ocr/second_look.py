@@ -14,11 +14,12 @@ import numpy as np
 
 from ocr import cleanup
 from ocr.engines import Engine
-from ocr.syllables import is_plausible, without_tone
+from ocr.syllables import is_plausible, without_marks
 from schemas.page import Box, Word
 
 DOUBTFUL = 0.55
-_AUTHORITY = re.compile(r"^(chủ|giám|trưởng|chánh|hiệu|viện|tm|kt|tl|tuq|ngươi ky|thủ)\b")
+_TITLE = re.compile(r"^(chu|tich|giam|doc|truong|phong|chanh|hieu|vien|tm|kt|tl|tuq|phap|pho)$")
+"""Words of the titles of who signs, without accents: a signature or a seal lies under such a line."""
 
 
 def dark_ink(pixels: np.ndarray) -> np.ndarray:
@@ -59,7 +60,7 @@ def doubtful_regions(words: list[Word], shape: tuple[int, ...], dpi: int, most: 
         # One odd word in a good line is no seal; entries by hand in the heading are read by ocr.handwriting.
         if word.confidence < DOUBTFUL and bottom - top < dpi and trust[word.line] < 0.8 and top > 0.25 * height:
             paint(left - 0.6 * dpi, top - 0.25 * dpi, right + 0.6 * dpi, bottom + 0.25 * dpi)
-        if top > 0.3 * height and left > 0.4 * width and _AUTHORITY.match(without_tone(word.text)):
+        if top > 0.3 * height and left > 0.4 * width and _is_title(word.text):
             paint(left - 0.9 * dpi, top - 0.2 * dpi, right + 0.9 * dpi, bottom + 1.9 * dpi)
     count, _, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     order = sorted(range(1, count), key=lambda i: -stats[i, cv2.CC_STAT_AREA])[:most]
@@ -68,6 +69,11 @@ def doubtful_regions(words: list[Word], shape: tuple[int, ...], dpi: int, most: 
         x, y, w, h = (int(v) * scale for v in stats[i, :4])
         regions.append((x, y, min(width, x + w), min(height, y + h)))
     return regions
+
+
+def _is_title(text: str) -> bool:
+    letters = "".join(c for c in without_marks(text) if c.isalpha())
+    return text.isupper() and bool(_TITLE.match(letters))
 
 
 def _line_trust(words: list[Word]) -> dict[int, float]:
@@ -101,7 +107,7 @@ def _merge(old: list[Word], new: list[Word]) -> list[Word]:
             place, number, block = _place(result, sure[0]), next_line, line[0].block + 1000
             next_line += 1
         gone = {id(w) for w in covered}
-        fresh = [w.model_copy(update={"line": number, "block": block}) for w in sure]
+        fresh = [w.model_copy(update={"line": number, "block": block}) for w in line if w.confidence > 0.3]
         result = [w for w in result[:place] if id(w) not in gone] + fresh + [w for w in result[place:] if id(w) not in gone]
     return result
 
@@ -150,7 +156,7 @@ def without_noise(words: list[Word]) -> list[Word]:
     for line in lines.values():
         if any(w.confidence > 0.8 and len(w.text) > 1 and is_plausible(w.text) for w in line):
             continue
-        doubtful = [w for w in line if w.confidence < DOUBTFUL and not (is_plausible(w.text) and len(w.text) > 2)]
+        doubtful = [w for w in line if w.confidence < DOUBTFUL and not (is_plausible(w.text) and len(w.text) > 1)]
         if sum(len(w.text) for w in doubtful) >= 0.5 * sum(len(w.text) for w in line):
             noise.update(id(w) for w in doubtful)
     return [w for w in words if id(w) not in noise]

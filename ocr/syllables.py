@@ -7,15 +7,16 @@ import unicodedata
 
 from ocr.fields.syllables import KNOWN_FOREIGN, is_syllable
 
-_TONES = {"\u0300", "\u0301", "\u0303", "\u0309", "\u0323"}
-_TOKEN = re.compile(r"^[\W_]*(?:\d[\d.,:/\-]*|[A-ZĐÀ-Ỹ0-9&.\-/]{2,}|[IVXLC]+|[a-zđ]\))[\W_]*$")
+_CAPITALS = "A-ZĐĂÂÊÔƠƯÀÁẢÃẠẰẮẲẴẶẦẤẨẪẬÈÉẺẼẸỀẾỂỄỆÌÍỈĨỊÒÓỎÕỌỒỐỔỖỘỜỚỞỠỢÙÚỦŨỤỪỨỬỮỰỲÝỶỸỴ"
+_ABBREVIATION = re.compile(f"^[{_CAPITALS}]+$")
+_TOKEN = re.compile(rf"^[\W_]*(?:\d[\d.,:/\-]*|[{_CAPITALS}0-9&.\-/]{{2,}}|[a-zđ]\))[\W_]*$")
 _EDGES = re.compile(r"^[\W_]+|[\W_]+$")
 
 
-def without_tone(word: str) -> str:
-    """Lower case, tone mark taken off, vowel quality (ă â ê ô ơ ư đ) kept."""
-    parts = unicodedata.normalize("NFD", word.lower())
-    return unicodedata.normalize("NFC", "".join(c for c in parts if c not in _TONES))
+def without_marks(word: str) -> str:
+    """Lower case letters without tone and vowel marks, đ as d."""
+    parts = unicodedata.normalize("NFD", word.lower().replace("đ", "d"))
+    return "".join(c for c in parts if not unicodedata.combining(c))
 
 
 def is_plausible(word: str) -> bool:
@@ -23,4 +24,4 @@ def is_plausible(word: str) -> bool:
     if _TOKEN.match(word):
         return True
     parts = [p for p in re.split(r"[-/.,()\"':;&]+", _EDGES.sub("", word)) if p]
-    return bool(parts) and all(is_syllable(p) or p.lower() in KNOWN_FOREIGN or p.isdigit() or p.isupper() for p in parts)
+    return bool(parts) and all(is_syllable(p) or p.lower() in KNOWN_FOREIGN or p.isdigit() or _ABBREVIATION.match(p) for p in parts)
