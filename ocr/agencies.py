@@ -131,9 +131,22 @@ def from_lines(lines: list[str]) -> Agency | None:
     if not groups:
         return None
     names = [written(_own_level(group)) for group in groups]
+    names[:-1] = [_whole_province(*parent) for parent in names[:-1]]
     name, certainty = names[-1]
+    certainty = min(certainty, *(sure for _, sure in names))
     parents = ", ".join(parent for parent, _ in reversed(names[:-1]))
     return Agency(name, parents, certainty) if name else None
+
+
+def _whole_province(name: str, certainty: float) -> tuple[str, float]:
+    """`… tỉnh Cao` → `… tỉnh Cao Bằng` when only one province begins so: a line of the heading was lost."""
+    before, level, rest = name.rpartition("tỉnh ")
+    if not level:
+        return name, certainty
+    begun = {p.name for p in provinces() if p.name.startswith(f"{rest} ")}
+    if len(begun) == 1 and not any(p.name == rest for p in provinces()):
+        return f"{before}{level}{begun.pop()}", min(certainty, 0.5)
+    return name, certainty
 
 
 def _is_known(line: str) -> bool:
@@ -142,8 +155,8 @@ def _is_known(line: str) -> bool:
 
 def _awaits_place(line: str) -> bool:
     """True when a line ends in `XÃ`, `PHƯỜNG` …: its name stands in the next line, whatever that looks like."""
-    words = line.split()
-    return any(key("".join(words[-n:])) in _LEVEL_KEYS for n in (1, 2) if len(words) > n)
+    words = line.lower().split()
+    return any(" ".join(words[-n:]) in _LEVELS for n in (1, 2) if len(words) > n)
 
 
 def _join_heads(groups: list[list[str]]) -> list[list[str]]:
@@ -205,11 +218,15 @@ def place_name(text: str) -> str:
         return ""
     if not text.isupper() and sum(c.isupper() for c in text) < 0.6 * sum(c.isalpha() for c in text):
         return text
+    text = re.sub(r"\b(phường|quận)(\d)", r"\1 \2", text, flags=re.IGNORECASE)
     words = text.split()
     out, i = [], 0
     while i < len(words):
         for size in (2, 1):
-            level = _LEVEL_KEYS.get(key("".join(words[i : i + size])))
+            part = " ".join(words[i : i + size]).lower().strip(".,")
+            level = part if part in _LEVELS else None
+            if level is None and i == 0:
+                level = _LEVEL_KEYS.get(key(part))
             if level and i + size <= len(words) and fold("".join(words[i : i + size])).isalpha():
                 following = words[i + size] if i + size < len(words) else ""
                 out.append(level.capitalize() if following[:1].isdigit() else level)

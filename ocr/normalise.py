@@ -154,7 +154,7 @@ COMMON_SURNAMES = (
     "Đinh", "Trịnh", "Đào", "Đoàn", "Lâm", "Mai", "Lương", "Hà", "Tô", "Trương", "Cao", "Phùng", "Lưu", "Thái", "Vương", "Tạ",
     "Chu", "Kiều", "Lò", "Nông", "Tống", "Quách", "Châu", "Giang", "Bạch", "Nghiêm", "Tăng", "Thân", "Khuất", "Hứa", "Đàm",
     "La", "Lại", "Ninh", "Quàng", "Vi", "Triệu", "Đồng", "Từ", "Thạch", "Sơn", "Danh", "Lục", "Mạc", "Ông", "Phương", "Doãn",
-    "Văn", "Trang", "Ma", "Giàng", "Sùng", "Vàng", "Thào", "Cù", "Bế", "Hầu", "Khổng", "Tiêu", "Tôn", "Viên", "Cung", "Âu", "Lù", "Chử", "Khúc", "Ngân", "Lường", "Hàng", "Vừ", "Mùa", "Lầu", "Đinh", "Kim", "Khương", "Ngụy", "Mông", "Hoa", "Liêu", "Diệp",
+    "Văn", "Trang", "Ma", "Giàng", "Sùng", "Vàng", "Thào", "Cù", "Bế", "Hầu", "Khổng", "Tiêu", "Tôn", "Viên", "Cung", "Âu", "Lù", "Chử", "Khúc", "Tòng", "Tẩn", "Lừu", "Cứ", "Hảng", "Hờ", "Sồng", "Phàn", "Chảo", "Bàn", "Thào", "Siu", "Nay", "Rah", "Niê", "Quảng", "Mã", "Sầm", "Hoàng", "Nùng", "Lục", "Đàng", "Điểu", "Thị", "Bế", "Cà", "Cầm", "Đèo", "Ngân", "Lường", "Hàng", "Vừ", "Mùa", "Lầu", "Đinh", "Kim", "Khương", "Ngụy", "Mông", "Hoa", "Liêu", "Diệp",
 )  # fmt: skip
 
 
@@ -342,6 +342,34 @@ def parse_phone(text: str) -> str | None:
     return match.group() if match else None
 
 
+_NUMBER_SPELLINGS = {
+    "khong": "không", "hai": "hai", "ba": "ba", "bon": "bốn", "sau": "sáu", "tam": "tám", "chin": "chín", "nghin": "nghìn",
+    "ngan": "ngàn", "tram": "trăm", "linh": "linh", "ngay": "ngày", "thang": "tháng",
+}  # fmt: skip
+
+
+def repair_number_words(text: str) -> str:
+    """Number words of a date written out with their accents put right (`trắm` → `trăm`): the vocabulary is closed."""
+    words = []
+    for word in nfc(text).split():
+        right = _NUMBER_SPELLINGS.get(key(word))
+        mark = re.search(r"\W*$", word).group()
+        words.append(right_case(word, right) + mark if right and key(word) == key(right) else word)
+    return " ".join(words)
+
+
+def right_case(like: str, word: str) -> str:
+    return word.capitalize() if like[:1].isupper() else word
+
+
+_MISREAD_PAIRS = (
+    ("chỉ trả", "chi trả"), ("chỉ tiết", "chi tiết"), ("thỉ hành", "thi hành"), ("thì hành", "thi hành"), ("vỉ phạm", "vi phạm"),
+    ("nhỉ đồng", "nhi đồng"), ("thỉ đua", "thi đua"), ("chỉ phí", "chi phí"), ("chỉ bộ", "chi bộ"), ("chỉ cục", "chi cục"),
+    ("chỉ nhánh", "chi nhánh"), ("thì công", "thi công"), ("bổ sưng", "bổ sung"), ("đề nghỉ", "đề nghị"), ("đân tộc", "dân tộc"),
+)  # fmt: skip
+"""Pairs of words that are no Vietnamese and what the engine read them from."""
+
+
 _SAFE_PHRASES = ("Ủy ban nhân dân", "Hội đồng nhân dân", "Ủy ban Mặt trận Tổ quốc")
 
 
@@ -358,7 +386,12 @@ def repair_phrases(text: str) -> tuple[str, float]:
                 tail = re.search(r"\W*$", window).group()
                 fixed = (phrase if window[:1].isupper() else phrase[0].lower() + phrase[1:]) + tail
                 words[at : at + len(parts)], certainty = fixed.split(), 0.9
-    return " ".join(words), certainty
+    repaired = " ".join(words)
+    for wrong, right in _MISREAD_PAIRS:
+        for a, b in ((wrong, right), (wrong.capitalize(), right.capitalize())):
+            if a in repaired:
+                repaired, certainty = repaired.replace(a, b), min(certainty, 0.9)
+    return repaired, certainty
 
 
 # --- number and symbol of a document ---------------------------------------------------------------------------------

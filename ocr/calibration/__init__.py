@@ -19,40 +19,39 @@ from ocr.fields.syllables import odd_name_syllables, odd_words
 from schemas.page import PageReading
 
 MODEL = Path(__file__).with_name("model.json")
-FEATURES = (
-    "bias", "min_word", "mean_word", "label", "valid", "certainty", "agreeing", "failed", "handwritten", "gap", "kind",
-    "sharpness", "contrast", "length", "born", "odd", "odd_name",
-)  # fmt: skip
-
-
-_WORDED = frozenset({"name", "place", "agency", "text", "subject", "date_words"})
+_WORDED = frozenset({"name", "place", "agency", "text", "list", "subject", "date_words"})
 
 
 def features(
     name: str, item: Found, kind: Kind, reading: PageReading | None, report: Report
 ) -> dict[str, float]:
-    """Evidence as numbers between about 0 and 1."""
+    """Evidence for one value as numbers between about 0 and 1; `is_<kind>` is 1 for the kind of the value."""
     words = [t.confidence for t in item.tokens if t.key] or [0.5]
     if item.gap_confidence is not None:
         words = [item.gap_confidence]
+    quality = reading.quality if reading else None
+    worded = item.kind in _WORDED
     return {
         "bias": 1.0,
         "min_word": min(words),
         "mean_word": sum(words) / len(words),
+        "sure_word": min(1.0, -math.log10(max(1e-3, 1.0 - min(words))) / 2),
+        "unsure_words": min(1.0, sum(c < 0.9 for c in words) / 3),
         "label": item.label,
         "valid": float(item.valid),
         "certainty": item.certainty,
+        "changed": float(item.certainty < 1.0),
         "agreeing": min(1.0, report.agreeing.get(name, 0) / 2),
         "failed": float(bool(report.failed(name))),
-        "handwritten": float(item.handwritten),
         "gap": float(item.gap_confidence is not None),
         "kind": kind.confidence,
-        "sharpness": reading.quality.sharpness if reading else 0.0,
-        "contrast": reading.quality.contrast if reading else 0.0,
-        "length": min(1.0, len(item.value or "") / 100),
+        "sharpness": quality.sharpness if quality else 0.0,
+        "contrast": quality.contrast if quality else 0.0,
+        "long": min(1.0, len(item.value or "") / 100),
         "born": float(bool(reading and reading.born_digital)),
-        "odd": min(1.0, odd_words(item.value or "") / 2) if item.kind in _WORDED else 0.0,
+        "odd": min(1.0, odd_words(item.value or "") / 2) if worded else 0.0,
         "odd_name": min(1.0, float(odd_name_syllables(item.value or ""))) if item.kind == "name" else 0.0,
+        f"is_{item.kind}": 1.0,
     }
 
 
@@ -68,9 +67,9 @@ class Model:
     ) -> float:
         facts = features(name, item, kind, reading, report)
         score = sum(self.weights.get(feature, 0.0) * value for feature, value in facts.items())
-        return self._on_curve(1 / (1 + math.exp(-max(-30.0, min(30.0, score)))))
+        return self.on_curve(1 / (1 + math.exp(-max(-30.0, min(30.0, score)))))
 
-    def _on_curve(self, score: float) -> float:
+    def on_curve(self, score: float) -> float:
         if not self.curve:
             return score
         for (x0, y0), (x1, y1) in zip(self.curve, self.curve[1:], strict=False):

@@ -130,12 +130,35 @@ def _accents(text: str) -> int:
     return sum(len(unicodedata.normalize("NFD", c)) - 1 + (c in "đĐ") for c in text)
 
 
-def completed_agency(agency: Found, place: Found | None) -> None:
+def completed_agency(agency: Found, place: Found | None, rows: list[Row]) -> None:
     """An agency whose place was lost (`Ủy ban nhân dân thị trấn`) takes it from the date line, for a person to confirm."""
-    if agency.value and is_cut_off(agency.value):
-        agency.valid = False
-        if place is not None and place.value and place.valid:
-            agency.value, agency.certainty, agency.valid = f"{agency.value} {place.value}", 0.4, True
+    if not agency.value or not (
+        is_cut_off(agency.value) or agency.value in ("Ủy ban nhân dân", "Hội đồng nhân dân")
+    ):
+        return
+    agency.valid = False
+    if place is None or not place.value or not place.valid:
+        return
+    level = "" if is_cut_off(agency.value) else _level_of(place.value, rows)
+    if level is not None:
+        agency.value, agency.certainty, agency.valid = (
+            " ".join(f"{agency.value} {level} {place.value}".split()),
+            0.4,
+            True,
+        )
+
+
+def _level_of(place: str, rows: list[Row]) -> str | None:
+    """The level most often written before a place's name in the text: `xã` for `xã Na Dương`."""
+    text = " ".join(row.text for row in rows)
+    levels = re.findall(
+        rf"(xã|phường|thị trấn|huyện|quận|thị xã|thành phố|tỉnh)\s+{re.escape(place)}\b", text, re.IGNORECASE
+    )
+    return (
+        max(set(level.lower() for level in levels), key=[level.lower() for level in levels].count)
+        if levels
+        else None
+    )
 
 
 def respelled_agency(agency: Found, rows: list[Row]) -> None:
@@ -147,6 +170,16 @@ def respelled_agency(agency: Found, rows: list[Row]) -> None:
         and all(is_word(w) for w in re.findall(r"[^\W\d_]+", agency.value))
     ):
         return
+    words = agency.value.split()
+    for at in range(len(words)):
+        if (
+            len(key(words[at])) >= 6
+            and not is_word(words[at])
+            and (writing := _written_elsewhere(key(words[at]), rows))
+        ):
+            words[at] = writing
+            agency.certainty = min(agency.certainty, 0.6)
+    agency.value = " ".join(words)
     words = agency.value.split()
     for start in range(3, len(words)):
         wanted = key("".join(words[start:]))

@@ -16,7 +16,9 @@ from ocr.fields.rows import Row, Sheet, Token, capital_share
 from ocr.forms import LETTER_KIND, Forms
 from ocr.normalise import fold
 
-_STAMP = re.compile(r"v[aă]n b[aả]n d[eé]n|cong van den|so den|ngay den|\bden\s*:|chuyen\s*:|^\W*den\W*$")
+_STAMP = re.compile(
+    r"^\W*(?:ban (?:sao|chinh)|sao (?:y|luc))\b|van thu\b|v[aă]n b[aả]n d[eé]n|cong van den|so den|ngay den|\bden\s*:|chuyen\s*:|^\W*den\W*$"
+)
 """Words of the stamp that an office puts on what it receives."""
 
 
@@ -81,9 +83,11 @@ def _read_agency(
         left = row.between(-1, heading.split) if anchor else _leftmost(row, heading.split)
         if left is None:
             continue
-        tokens = clean_edges(
-            [t for t in _main_run(left, sheet.line_height) if t.key or t.text.strip() in "-–&,"]
-        )
+        run = _main_run(left, sheet.line_height)
+        tokens = clean_edges([t for t in run if _belongs(t) or t.text.strip() in "-–&,"])
+        if not tokens:
+            continue
+        lost = lost or any(t.key and t not in tokens and t.box[0] > tokens[0].box[0] for t in run)
         text = " ".join(t.text for t in tokens)
         letters = sum(c.isalpha() for c in text)
         if (
@@ -107,7 +111,7 @@ def _read_agency(
         if letters < 6 and lines and not agencies.starts_agency(text) and sure < 0.6:
             lost = True
             continue
-        if fold(text).startswith(("so:", "v/v", "so ")) and any(c.isdigit() for c in text):
+        if re.match(r"(?:so\s*[:.;]|v/v)", fold(text)) or re.search(r"\d\s*/|/\s*[A-ZĐ]", text):
             break
         lines.append(tokens)
     while lines and agencies.head_of(" ".join(t.text for t in lines[0])) is None and len(lines) > 1:
@@ -137,6 +141,11 @@ def _read_agency(
             label=anchor.score if anchor else 0.5,
             certainty=certainty,
         )
+
+
+def _belongs(token: Token) -> bool:
+    """A word, and no speck: one or two letters of hardly any confidence beside a line are none."""
+    return bool(token.key) and not (token.confidence < 0.3 and len(token.key) <= 2)
 
 
 def _leftmost(row: Row, split: float) -> Row | None:

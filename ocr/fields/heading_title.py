@@ -15,7 +15,7 @@ from ocr.forms import Forms
 from ocr.normalise import fold, key, repair_phrases, tidy_sentence
 
 _BODY = re.compile(
-    r"^\W*(?:can\W?cu|kinh gui|dieu\s*\d|xet\b|theo de nghi|thuc hien\b|chuong\s+[ivx1]+|phan\s+[ivx]+|i\s?[.,]|1\s?[.,]|a\s?[.)]|"
+    r"^\W*(?:can\W?cu|kinh (?:gui|moi)|tran trong (?:kinh )?moi|dieu\s*\d|xet\b|theo de nghi|thuc hien\b|chuong\s+[ivx1]+|phan\s+[ivx]+|i\s?[.,]|1\s?[.,]|a\s?[.)]|"
     r"de\s+(?:bao|dam|tang|trien|co)|ngay\s+\d|hom nay|ho va ten|ho, chu|noi nhan|quyet nghi|quyet dinh\s*:|thanh phan|"
     r"nham\b|tren co so|thoi gian qua|sau khi|de nghi|ban hanh kem theo|trong thoi gian|ke tinh|uy ban nhan dan (?:tinh|huyen|xa) \w+ (?:bao cao|thong bao|ban hanh))"
 )

@@ -99,13 +99,20 @@ def _signer_on(sheet: Sheet, rows: list[Row], named: list[str]) -> dict[str, Fou
     block = _read_block(sheet, pieces, start)
     found: dict[str, Found] = {}
     if block.authority:
-        text = " ".join(label for label, _ in block.authority)
+        lines = [_known_authority(label) for label, _ in block.authority]
         tokens = [t for _, part in block.authority for t in part]
-        found["quyen_han_ky"] = Found(text, " ".join(t.text for t in tokens), tokens, "authority", label=0.95)
+        found["quyen_han_ky"] = Found(
+            " ".join(line for line, _ in lines),
+            " ".join(t.text for t in tokens),
+            tokens,
+            "authority",
+            certainty=min(sure for _, sure in lines),
+        )
     if block.position:
         found["chuc_vu"] = Found(
             block.position, " ".join(t.text for t in block.position_tokens), block.position_tokens, "position",
-            label=block.position_score, certainty=0.5 if block.inferred else block.position_score,
+            label=block.position_score, valid=block.position_score >= 0.88 or block.inferred,
+            certainty=0.5 if block.inferred else block.position_score,
             source="rule" if block.inferred else "ocr",
         )  # fmt: skip
     name = _read_name(sheet, pieces, block)
@@ -233,8 +240,7 @@ def _read_block(sheet: Sheet, pieces: list[Row], start: int) -> _Block:
         elif signed and not (position and deputised):
             label, rest = signed
             known = _position_of(rest)
-            agency = agencies.written(rest)[0].upper() if label == "TM" and agencies.head_of(rest) else None
-            wording = known[0] if known else (agency or tidy(rest).upper())
+            wording = known[0] if known else tidy(rest).upper()
             authority.append((f"{label}. {wording}", piece.tokens))
             deputised = label != "TM"
             position = None
@@ -282,6 +288,24 @@ def _runs_on(authority: str, text: str) -> bool:
         and key(authority).endswith(("hoidong", "uyban", "uybannhan", "thuongtruc"))
         and len(text) < 40
     )
+
+
+BODIES = (
+    "ỦY BAN NHÂN DÂN", "HỘI ĐỒNG NHÂN DÂN", "THƯỜNG TRỰC HỘI ĐỒNG NHÂN DÂN", "CHÍNH PHỦ", "BAN THƯỜNG VỤ", "BAN CHẤP HÀNH",
+    "ĐẢNG ỦY", "ỦY BAN", "HỘI ĐỒNG", "BAN CHỈ ĐẠO", "ỦY BAN MẶT TRẬN TỔ QUỐC VIỆT NAM", "ỦY BAN THƯỜNG VỤ QUỐC HỘI", "BAN THƯỜNG TRỰC",
+)  # fmt: skip
+"""Bodies in whose name (TM.) is signed."""
+
+
+def _known_authority(line: str) -> tuple[str, float]:
+    """An authority line read against the bodies and titles there are, and how sure it is."""
+    label, _, rest = line.partition(". ")
+    if _position_of(rest, 0.99):
+        return line, 1.0
+    near = max((similarity(key(body), key(rest)), body) for body in BODIES)
+    if near[0] >= 0.8:
+        return f"{label}. {near[1]}", 1.0 if key(near[1]) == key(rest) else 0.7
+    return line, 0.6 if not _position_of(rest) else 0.8
 
 
 def _deputy_title(head: str) -> str | None:

@@ -73,8 +73,8 @@ def _date(_: FieldForm, text: str) -> Parsed:
 
 
 def _date_words(_: FieldForm, text: str) -> Parsed:
-    value = n.tidy(text)
-    return Parsed(value or None, text, n.date_from_words(text) is not None)
+    value = n.repair_number_words(n.tidy(text))
+    return Parsed(value or None, text, n.date_from_words(value) is not None)
 
 
 def _year(_: FieldForm, text: str) -> Parsed:
@@ -147,7 +147,8 @@ def _text(field: FieldForm, text: str) -> Parsed:
         found = n.closest(value, tuple(field.vocabulary), 0.85)
         if found:
             return Parsed(found[0], text, True, 1.0 if found[1] > 0.99 else 0.9)
-    return Parsed(value or None, text, len(n.key(value)) >= 2)
+    value, certainty = n.repair_phrases(value)
+    return Parsed(value or None, text, len(n.key(value)) >= 2, certainty)
 
 
 def _list(field: FieldForm, text: str) -> Parsed:
