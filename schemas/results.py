@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -151,3 +152,7 @@ def json_schema() -> dict:
     """JSON Schema of `sohoa digitise --json` (schemas/digitise.schema.json)."""
     schema = DigitiseResult.model_json_schema(by_alias=True, mode="serialization")
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+if __name__ == "__main__":  # python -m schemas.results > schemas/digitise.schema.json
+    print(json.dumps(json_schema(), ensure_ascii=False, indent=2))
