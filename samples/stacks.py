@@ -138,8 +138,12 @@ def make_stack(plan: Plan) -> tuple[list[dirt.Scan], dict[str, Any]]:
 
 
 def make_stacks(out: Path) -> list[Path]:
-    """Write every plan's file and truth into ``out`` -> the files."""
+    """Write every plan's file into ``out`` and its truth into ``truth`` beside it -> the files.
+
+    The stacks stand alone in their folder, as a scanner leaves them: the whole folder is what a clerk hands over.
+    """
     out.mkdir(parents=True, exist_ok=True)
+    (out.parent / "truth").mkdir(exist_ok=True)
     files = []
     for plan in PLANS:
         scans, truth = make_stack(plan)
@@ -150,6 +154,6 @@ def make_stacks(out: Path) -> list[Path]:
             dirt.write_tiff(scans, path)
         else:
             dirt.write_image(scans[0], path)
-        save_json(path.with_suffix(".json"), truth)
+        save_json(out.parent / "truth" / f"{plan.name}.json", truth)
         files.append(path)
     return files

@@ -27,6 +27,7 @@ from samples.sheets import SEPARATORS, separator
 from samples.stacks import PLANS, make_stack
 
 STACKS = Path(__file__).parents[1] / "samples" / "stacks"
+TRUTH = STACKS.parent / "truth"
 
 
 # ---- handwriting ----------------------------------------------------------------------------------------------------
@@ -279,7 +280,7 @@ def _accounted(truth: dict, count: int) -> None:
 
 
 def test_the_committed_stacks_cover_what_they_are_for() -> None:
-    truths = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(STACKS.glob("*.json"))]
+    truths = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(TRUTH.glob("*.json"))]
     documents = [doc for truth in truths for doc in truth["documents"]]
     pages = [page for truth in truths for page in truth["pages"]]
     assert len(truths) == len(PLANS) and len(documents) >= 12
@@ -298,7 +299,7 @@ def test_the_committed_files_are_those_of_the_code() -> None:
     """Fonts differ between machines in small ways, so the picture is compared, not the bytes."""
     plan = next(plan for plan in PLANS if plan.name == "anh_04_khai_sinh")
     scans, truth = make_stack(plan)
-    assert json.loads((STACKS / f"{plan.name}.json").read_text(encoding="utf-8"))["documents"] == json.loads(
+    assert json.loads((TRUTH / f"{plan.name}.json").read_text(encoding="utf-8"))["documents"] == json.loads(
         json.dumps(truth["documents"])
     )
     stored = np.asarray(Image.open(STACKS / f"{plan.name}.jpg").convert("L").resize((210, 290)), np.float32)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import tesserocr
-from tesserocr import PSM, RIL, OEM
+from tesserocr import OEM, PSM, RIL
 
 from schemas.page import Word
 
