@@ -1,0 +1,115 @@
+"""Measures, one command each: `python -m bench accuracy | versus | memory | overhead | all | report`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+
+os.environ["OMP_THREAD_LIMIT"] = "1"  # before any library in C reads it
+
+from bench import accuracy, memory, overhead, report, versus_ocrmypdf  # noqa: E402
+from bench.report_rows import ROOT, Result, machine  # noqa: E402
+
+EVALUATION = ROOT.parent / "shared" / "eval"
+FULL = {"memory": ["--pages", "1000"], "overhead": ["--rounds", "3"], "versus": ["--pages", "24"]}
+"""What `all --full` asks for; about an hour on two cores."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """0: every target holds; 1: one does not; 2: wrong use."""
+    given = sys.argv[1:] if arguments is None else arguments
+    parser = _parser()
+    chosen = parser.parse_args(given or ["all"])
+    missed = 0
+    if chosen.command == "all":
+        for name in report.ORDER:
+            more = FULL.get(name, []) if chosen.full else []
+            missed += _run(
+                parser.parse_args(
+                    ["--work", str(chosen.work), "--processes", str(chosen.processes), name, *more]
+                )
+            )
+    elif chosen.command != "report":
+        missed = _run(chosen)
+    if chosen.command in ("all", "report"):
+        print(f"\n{report.write(chosen.work / 'results', chosen.page)}")
+    return 1 if missed else 0
+
+
+def _run(chosen: argparse.Namespace) -> int:
+    """Measures, stores and shows; how many targets do not hold."""
+    started = time.monotonic()
+    result = _measure(chosen)
+    result.facts = machine()
+    result.save(chosen.work / "results")
+    report.show(result, started)
+    return sum(row.passed is False for row in result.rows)
+
+
+def _measure(chosen: argparse.Namespace) -> Result:
+    work, processes = chosen.work, chosen.processes
+    if chosen.command == "accuracy":
+        there = chosen.eval if chosen.eval.is_dir() else None
+        return accuracy.measure(
+            work,
+            evaluation=there,
+            documents=chosen.documents,
+            stacks=chosen.stacks,
+            processes=processes,
+            reuse=chosen.reuse,
+        )
+    if chosen.command == "versus":
+        return versus_ocrmypdf.measure(work, pages=chosen.pages, rounds=chosen.rounds, jobs=processes)
+    if chosen.command == "memory":
+        return memory.measure(work, pages=chosen.pages, every=chosen.every)
+    return overhead.measure(work, pages=chosen.pages, rounds=chosen.rounds, processes=processes)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument(
+        "--work", type=Path, default=ROOT / "build" / "bench", help="scratch and stored results"
+    )
+    parser.add_argument("--processes", type=int, default=2)
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    command = commands.add_parser("accuracy", help=report.TITLES["accuracy"])
+    command.add_argument(
+        "--eval",
+        type=Path,
+        default=EVALUATION,
+        help="evaluation folder with a score.py; left out when missing",
+    )
+    command.add_argument("--documents", type=int, default=40, help="made documents of each level")
+    command.add_argument("--stacks", type=int, default=4, help="made stacks")
+    command.add_argument("--reuse", action="store_true", help="take papers and page readings of the last run")
+
+    command = commands.add_parser("versus", help=report.TITLES["versus"])
+    command.add_argument("--pages", type=int, default=12)
+    command.add_argument("--rounds", type=int, default=3)
+
+    command = commands.add_parser("memory", help=report.TITLES["memory"])
+    command.add_argument("--pages", type=int, default=200)
+    command.add_argument("--every", type=int, default=memory.EVERY, help="pages between two samples")
+
+    command = commands.add_parser("overhead", help=report.TITLES["overhead"])
+    command.add_argument("--pages", type=int, default=200)
+    command.add_argument("--rounds", type=int, default=1)
+
+    for name, said in (
+        ("all", "everything, and docs/benchmarks.md"),
+        ("report", "docs/benchmarks.md from stored results"),
+    ):
+        command = commands.add_parser(name, help=said)
+        command.add_argument("--page", type=Path, default=ROOT / "docs" / "benchmarks.md")
+        command.add_argument(
+            "--full", action="store_true", help="1,000 pages for memory, three rounds for overhead"
+        )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,249 @@
+"""What catalogue, store, processes and Prefect cost beside the work itself, on one batch.
+
+    python -m bench.overhead MODE FOLDER OUT PROCESSES       the process that is measured; prints one JSON line
+
+Three ways of doing the same batch: `bare` (a plain process pool that reads each file and writes its PDFs into a folder;
+nothing is stored, recorded or resumable), `flow` (`flows.digitise`) and `prefect` (the same as a Prefect flow).
+
+Two answers, because the wall clock of a shared machine is not steady: the difference to `bare`, and, within one and the
+same run, the CPU time outside the jobs "read a page", "cut", "make a document".
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import statistics
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+
+import pikepdf
+
+from bench.report_rows import Result, Row
+from bench.versus_ocrmypdf import MIX, timed
+from samples.sets import make_set
+
+SEED = 440_401
+MODES = ("bare", "flow", "prefect")
+
+
+def measure(work: Path, *, pages: int, rounds: int, processes: int = 2, papers: int = 24) -> Result:
+    """Shares of wall and CPU time on a batch of at least `pages` pages."""
+    folder = work / "overhead"
+    count, files = make_batch(folder, pages, papers)
+    modes = [mode for mode in MODES if mode != "prefect" or has_prefect()]
+    wall: dict[str, list[float]] = {mode: [] for mode in modes}
+    cpu: dict[str, list[float]] = {mode: [] for mode in modes}
+    outside: dict[str, list[float]] = {mode: [] for mode in modes}
+    for _ in range(rounds):
+        for mode in modes:
+            out = work / "overhead-out"
+            shutil.rmtree(out, ignore_errors=True)
+            command = [
+                sys.executable,
+                "-m",
+                "bench.overhead",
+                mode,
+                str(folder / "batch"),
+                str(out),
+                str(processes),
+            ]
+            seconds, used, said = timed(command, _prefect_environment(out), allowed=(0,))
+            facts = json.loads(said.splitlines()[-1])
+            if facts["pages"] != count:
+                raise RuntimeError(f"{mode}: {facts['pages']} of {count} pages done")
+            wall[mode].append(seconds)
+            cpu[mode].append(used)
+            outside[mode].append((used - facts["jobs"]) / used)
+    of = f"{count} pages in {files} files, {processes} processes, {rounds} rounds"
+    rows = []
+    for mode, name in (("flow", "plain flow"), ("prefect", "Prefect flow")):
+        if mode in modes:
+            rows += [
+                Row(
+                    f"wall time beyond the bare work, {name}",
+                    "own batch",
+                    _beyond(wall, mode),
+                    "%",
+                    0.05,
+                    True,
+                    of,
+                ),
+                Row(
+                    f"CPU time beyond the bare work, {name}",
+                    "own batch",
+                    _beyond(cpu, mode),
+                    "%",
+                    0.05,
+                    True,
+                    of,
+                ),
+                Row(
+                    f"CPU time outside the jobs, {name}",
+                    "own batch",
+                    statistics.median(outside[mode]),
+                    "%",
+                    of=of,
+                ),
+            ]
+    rows.append(
+        Row("CPU time outside the jobs, bare", "own batch", statistics.median(outside["bare"]), "%", of=of)
+    )
+    for mode in modes:
+        rows.append(
+            Row(
+                f"wall seconds a page, {mode}", "own batch", statistics.median(wall[mode]) / count, "s", of=of
+            )
+        )
+        rows.append(
+            Row(f"CPU seconds a page, {mode}", "own batch", statistics.median(cpu[mode]) / count, "s", of=of)
+        )
+    method = [
+        f"The same batch ({of}; {papers} made papers, written again and again as different files) done three ways in turn: a "
+        "plain process pool that reads and writes PDFs; `flows.digitise` with store, catalogue, resume and page processes; the "
+        "same as a Prefect flow with its server started and stopped. Start of all processes included. `Outside the jobs` counts, "
+        "within one run, everything but reading pages, cutting and making documents (for `bare`: process start and imports).",
+    ]
+    return Result("overhead", rows, method, {f"wall {mode}": wall[mode] for mode in modes})
+
+
+def _beyond(seconds: dict[str, list[float]], mode: str) -> float:
+    """Median over the rounds of what `mode` needs more than `bare`, as a share of `mode`."""
+    return statistics.median((a - b) / a for a, b in zip(seconds[mode], seconds["bare"], strict=True))
+
+
+def make_batch(folder: Path, pages: int, papers: int) -> tuple[int, int]:
+    """Files in `folder`/batch with `pages` pages or a few more, no two of the same bytes -> (pages, files)."""
+    shutil.rmtree(folder, ignore_errors=True)
+    for level in dict.fromkeys(MIX):
+        make_set(level, max(1, papers * MIX.count(level) // len(MIX)), SEED, folder)
+    sources = sorted((folder / "input").glob("*.pdf"))
+    (folder / "batch").mkdir()
+    count = files = 0
+    while count < pages:
+        with pikepdf.open(sources[files % len(sources)]) as document:
+            document.docinfo["/Keywords"] = (
+                f"copy {files}"  # the same bytes again would be linked and not read
+            )
+            count += len(document.pages)
+            document.save(folder / "batch" / f"{files:04d}.pdf")
+        files += 1
+    return count, files
+
+
+def has_prefect() -> bool:
+    """The Prefect wrapper is part of this version."""
+    import importlib.util
+
+    return importlib.util.find_spec("flows.deploy") is not None
+
+
+def _prefect_environment(out: Path) -> dict[str, str]:
+    return {
+        "PREFECT_HOME": str(out.with_name("overhead-prefect")),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "DO_NOT_TRACK": "1",
+        "PREFECT_LOGGING_TO_CONSOLE": "false",
+    }
+
+
+# --- the process that is measured ------------------------------------------------------------------------------------
+def do_bare(folder: Path, out: Path, processes: int) -> tuple[int, float]:
+    """(pages, CPU seconds of the work itself)."""
+    out.mkdir(parents=True)
+    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
+        done = list(pool.map(partial(_one_file, out=out), sorted(folder.glob("*.pdf"))))
+    return sum(pages for pages, _ in done), sum(seconds for _, seconds in done)
+
+
+def _one_file(path: Path, out: Path) -> tuple[int, float]:
+    """Reads a file and writes its documents, with the functions that the flow uses."""
+    from ocr.extract import read_document
+    from ocr.intake import inspect, open_source
+    from ocr.reading import read_page
+    from ocr.searchable import make_searchable, verify_searchable
+    from ocr.separate import separate
+    from schemas.errors import SohoaError
+    from schemas.record import RecordMetadata
+
+    engine, forms, settings = _kept()
+    start = time.process_time()
+    data = path.read_bytes()
+    with open_source(data, inspect(data, path.name, settings.limits), settings.limits) as source:
+        readings = [
+            read_page(
+                n, source.render(n, settings.reading.dpi), source.born_words(n), engine, settings.reading
+            )
+            for n in range(1, source.page_count + 1)
+        ]
+    for index, pages in enumerate(separate(readings, forms).documents):
+        mine = [r for r in readings if r.page in pages]
+        found = read_document(mine, forms=forms, settings=settings)
+        metadata = RecordMetadata(
+            title=found.type, document_id=f"{path.stem}-{index}", scanned_at="2026-01-01T08:00:00+07:00"
+        )
+        try:
+            made = make_searchable(data, mine, pages=pages, metadata=metadata)
+            verify_searchable(made.data, mine, source=data, pages=pages)
+        except SohoaError:
+            continue  # the flow sets such a document aside; here it is only not written
+        (out / f"{path.stem}-{index}.pdf").write_bytes(made.data)
+    return len(readings), time.process_time() - start
+
+
+_KEPT: list = []
+
+
+def _kept() -> tuple:
+    """Engine, forms and settings of this process."""
+    if not _KEPT:
+        from ocr.engines import open_engine
+        from ocr.forms import load_forms
+        from schemas.settings import Settings
+
+        settings = Settings()
+        _KEPT.append((open_engine(settings.reading), load_forms(), settings))
+    return _KEPT[0]
+
+
+def do_flow(folder: Path, out: Path, processes: int, prefect: bool) -> tuple[int, float]:
+    """(pages taken in, CPU seconds of all jobs)."""
+    from flows.pool import WorkerPool
+    from schemas.settings import Settings, Work
+
+    jobs = 0.0
+    waited = WorkerPool.wait
+
+    def wait(pool: WorkerPool, seconds: float) -> list:
+        nonlocal jobs
+        outcomes = waited(pool, seconds)
+        jobs += sum(outcome.seconds for outcome in outcomes)
+        return outcomes
+
+    WorkerPool.wait = wait
+    settings = Settings(home=out, work=Work(processes=processes))
+    if prefect:
+        from flows.deploy import digitise_with_prefect as digitise
+    else:
+        from flows.digitise import digitise
+    result = digitise([folder], settings)
+    return result.pages.in_, jobs
+
+
+def main() -> None:
+    mode, folder, out, processes = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4])
+    os.environ["OMP_THREAD_LIMIT"] = "1"
+    if mode == "bare":
+        pages, jobs = do_bare(folder, out, processes)
+    else:
+        pages, jobs = do_flow(folder, out, processes, mode == "prefect")
+    print(json.dumps({"pages": pages, "jobs": jobs}))
+
+
+if __name__ == "__main__":
+    main()
