@@ -120,7 +120,7 @@ def starts_agency(line: str) -> bool:
 def from_lines(lines: list[str]) -> Agency | None:
     """Issuing agency and its superior from the lines of a heading, top to bottom, as printed in capitals."""
     groups: list[list[str]] = []
-    for line in (tidy(one_dash(text)) for text in lines):
+    for line in (_unfused(tidy(one_dash(text))) for text in lines):
         if not any(c.isalpha() for c in line):
             continue
         if groups and not _is_known(line) and (_awaits_place(groups[-1][-1]) or not starts_agency(line)):
@@ -136,6 +136,14 @@ def from_lines(lines: list[str]) -> Agency | None:
     certainty = min(certainty, *(sure for _, sure in names))
     parents = ", ".join(parent for parent, _ in reversed(names[:-1]))
     return Agency(name, parents, certainty) if name else None
+
+
+_FUSED = re.compile(r"(?<!\S)(XÃ|PHƯỜNG|HUYỆN|QUẬN|TỈNH|THỊ TRẤN)(?=[^\W\d_]{2})")
+
+
+def _unfused(line: str) -> str:
+    """`XÃTẢN LĨNH` → `XÃ TẢN LĨNH`: the space after a level was not seen."""
+    return _FUSED.sub(r"\1 ", line)
 
 
 def _whole_province(name: str, certainty: float) -> tuple[str, float]:

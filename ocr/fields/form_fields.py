@@ -39,7 +39,7 @@ def read_form_fields(sheets: list[Sheet], kind: Kind, form: Form) -> dict[str, F
     text = RunningText.of([t for row in rows for t in row.tokens])
     for name, field in form.fields.items():
         if field.patterns and (field.first or name not in found or not found[name].valid):
-            item = _by_pattern(field, text, rows, taken.get(field.after), bool(field.after))
+            item = _by_pattern(field, text, rows, taken.get(field.after), hits)
             if item is not None:
                 found[name] = item
     return found
@@ -79,17 +79,17 @@ def _tokens_of_value(parts: list[list[Token]], parsed: Parsed) -> list[Token]:
 
 
 def _by_pattern(
-    field: FieldForm, text: RunningText, rows: list[Row], after: Hit | None, bound: bool
+    field: FieldForm, text: RunningText, rows: list[Row], after: Hit | None, hits: list[Hit]
 ) -> Found | None:
     begin, end = 0, len(text.folded)
-    if bound:
+    if field.after:
         if after is None:
             return None
-        first = rows[after.row].tokens[after.start]
-        begin = text.starts[next(i for i, t in enumerate(text.tokens) if t is first)]
-        end = min(end, begin + 400)
+        begin = _offset(text, rows, after)
+        following = next((h for h in hits if (h.row, h.start) > (after.row, after.start)), None)
+        end = min(begin + 400, _offset(text, rows, following) if following else end)
     matches = [m for p in field.patterns if (m := re.compile(p).search(text.folded, begin, end))]
-    if bound:
+    if field.after:
         matches.sort(key=lambda m: m.start())
     if field.every:
         return _every(field, text, begin, end)
@@ -102,6 +102,11 @@ def _by_pattern(
                 certainty=parsed.certainty, handwritten=is_handwritten(tokens),
             )  # fmt: skip
     return None
+
+
+def _offset(text: RunningText, rows: list[Row], hit: Hit) -> int:
+    first = rows[hit.row].tokens[hit.start]
+    return text.starts[next(i for i, t in enumerate(text.tokens) if t is first)]
 
 
 def _every(field: FieldForm, text: RunningText, begin: int, end: int) -> Found | None:

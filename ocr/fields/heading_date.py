@@ -41,6 +41,8 @@ def _date_rows(heading: Heading, sheet: Sheet, title_row: int | None, first_page
     height = sheet.reading.height
     for number, row in enumerate(sheet.rows):
         for segment in _date_segments(row, heading, sheet):
+            if re.search(r"thang\W*\S{1,3}\W*nam\W*$", fold(segment.text)):
+                segment = _with_year_below(segment, sheet.rows[number + 1 : number + 3])
             folded = fold(segment.text)
             match = _DATE_ROW.search(folded)
             if not match:
@@ -62,6 +64,16 @@ def _date_rows(heading: Heading, sheet: Sheet, title_row: int | None, first_page
                 score += 0.1
             found.append(_DateRow(score, sheet, row, match, segment))
     return found
+
+
+def _with_year_below(segment: Row, below: list[Row]) -> Row:
+    """A date line whose year did not fit in stands with the year taken from the next row."""
+    for row in below:
+        for token in row.tokens:
+            inside = segment.box[0] < token.middle < segment.box[2] + 60
+            if inside and re.fullmatch(r"\W*(?:19|20)\d\d\W*", token.text):
+                return Row([*segment.tokens, token], segment.page, segment.wide_gap)
+    return segment
 
 
 def _date_segments(row: Row, heading: Heading, sheet: Sheet) -> list[Row]:

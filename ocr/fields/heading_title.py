@@ -152,6 +152,13 @@ def read_letter_subject(heading: Heading, sheet: Sheet) -> None:
         if row.top > 0.6 * sheet.reading.height:
             break
         at = _vv(row)
+        if (
+            at is None
+            and heading.split
+            and row.box[0] < heading.split
+            and re.match(r"\W*ve viec\b", fold(row.text))
+        ):
+            at = 0
         if at is not None:
             start = (index, at)
             break
@@ -183,7 +190,7 @@ def read_letter_subject(heading: Heading, sheet: Sheet) -> None:
         previous = row
     tokens = [t for column in taken for t in clean_edges(column)]
     text = tidy_sentence(" ".join(t.text for t in tokens))
-    text = re.sub(r"^\W*[vV]\s?[^\w\s]{1,2}\s?[vV]\W*", "V/v ", text)
+    text = re.sub(r"^\W*[vV]\w?\s?[^\w\s]{1,2}\s?[vVwW]?\s+", "V/v ", text)
     if len(text) > 6:
         value, certainty = repair_phrases(strip_marks(text))
         heading.fields["trich_yeu"] = Found(value, text, tokens, "subject", certainty=certainty)
@@ -210,7 +217,9 @@ def _note_beside(rows: list[Row], heading: Heading, right: float) -> float:
 def _vv(row: Row) -> int | None:
     for at, token in enumerate(row.tokens[:6]):
         text = fold(token.text)
-        if re.match(r"^\W*v\s?[^\w\s]{1,2}\s?v\b", text):
+        if re.match(r"^\W*v\s?[^\w\s]{1,2}\s?v\b", text) or (
+            at == 0 and re.fullmatch(r"v\w?[^\w\s]{1,2}\w?", text)  # the second v hardly shows
+        ):
             return at
     return None
 

@@ -39,9 +39,9 @@ POSITIONS = (
     "PHÓ VIỆN TRƯỞNG", "TỔNG GIÁM ĐỐC", "PHÓ TỔNG GIÁM ĐỐC", "CHÁNH ÁN", "PHÓ CHÁNH ÁN", "BÍ THƯ", "PHÓ BÍ THƯ",
     "TRƯỞNG CÔNG AN", "PHÓ TRƯỞNG CÔNG AN", "TỔNG BIÊN TẬP", "CHỦ NHIỆM", "PHÓ CHỦ NHIỆM", "TỔNG THANH TRA", "TRƯỞNG ĐOÀN",
     "TRƯỞNG KHOA", "TRƯỞNG TRẠM", "ĐỘI TRƯỞNG", "PHÓ ĐỘI TRƯỞNG", "CHI CỤC PHÓ", "CỤC PHÓ", "TRƯỞNG THUẾ", "PHÓ TRƯỞNG THUẾ",
-    "CÔNG CHỨC TƯ PHÁP - HỘ TỊCH", "PHÓ CHỦ TỊCH THƯỜNG TRỰC", "GIÁM ĐỐC SỞ", "PHÓ GIÁM ĐỐC SỞ", "CHỦ TỊCH NƯỚC", "CHỦ TỊCH QUỐC HỘI",
+    "CÔNG CHỨC TƯ PHÁP - HỘ TỊCH", "PHÓ CHỦ TỊCH THƯỜNG TRỰC", "CHỦ TỊCH NƯỚC", "CHỦ TỊCH QUỐC HỘI",
     "TỔNG KIỂM TOÁN NHÀ NƯỚC", "THỐNG ĐỐC", "PHÓ THỐNG ĐỐC", "TƯ LỆNH", "CHỈ HUY TRƯỞNG", "CHÍNH ỦY", "KẾ TOÁN TRƯỞNG",
-    "ỦY VIÊN", "TRƯỞNG BAN QUẢN LÝ", "GIÁM ĐỐC TRUNG TÂM", "PHÓ GIÁM ĐỐC TRUNG TÂM", "HẠT TRƯỞNG", "CHÁNH VĂN PHÒNG ỦY BAN",
+    "ỦY VIÊN", "TRƯỞNG BAN QUẢN LÝ", "HẠT TRƯỞNG", "CHÁNH VĂN PHÒNG ỦY BAN",
 )  # fmt: skip
 _POSITION_KEYS = tuple((key(p), p) for p in POSITIONS)
 _AUTHORITY = re.compile(r"^\W*(TM|KT|TL|TUQ|Q|T\.M|K\.T|T\.L)\s?[.,:]+\s?(.*)$", re.IGNORECASE)

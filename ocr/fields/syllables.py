@@ -87,6 +87,24 @@ def is_word(word: str) -> bool:
     return is_syllable(word) or word.lower() in KNOWN_FOREIGN
 
 
+def split_fused(word: str) -> list[str]:
+    """Syllables of words written together (`Đặngđìnhthuần`): the fewest that are all possible, at least two letters each;
+    the word itself when it cannot be parted."""
+    plain = nfc(word)
+    best: list[list[str] | None] = [[]] + [None] * len(plain)
+    for end in range(2, len(plain) + 1):
+        for start in range(max(0, end - 7), end - 1):
+            before, part = best[start], plain[start:end]
+            if (
+                before is None
+                or not is_syllable(part)
+                or (best[end] is not None and len(before) + 1 >= len(best[end]))
+            ):
+                continue
+            best[end] = [*before, part]
+    return best[-1] or [word]
+
+
 def odd_words(text: str) -> int:
     """Words of letters that cannot be Vietnamese and are not known otherwise; abbreviations in capitals are not counted
     within mixed text."""

@@ -15,7 +15,7 @@ from ocr.normalise import fold, key, tidy
 ORDINAL = "stt"
 """Name of a column of running numbers."""
 _END = re.compile(
-    r"^\W*(?:\d{1,2}\s?[.)]\s*[a-z]{2,}|dieu\s*\d|noi nhan|tong cong|bang chu|von kinh doanh|ghi chu\s*:)"
+    r"^\W*(?:\d{1,2}\s?[.)]\s*[a-z]{2,}|dieu\s*\d|noi nhan|tong cong|bang chu|von kinh doanh|ghi chu\s*:|(?:kt|tm|tl|tuq)\.|truong phong|pho truong|chu tich|giam doc)"
 )
 
 
@@ -132,7 +132,7 @@ def _edges(body: list[Row], columns: list[_Column], sheet: Sheet) -> list[float]
             if a > reach:
                 strips.append((reach, a))
             reach = max(reach, b)
-        if reach < high:
+        if reach < high and any(a >= reach for a, _ in words):
             strips.append((reach, high))
         wide = [s for s in strips if s[1] - s[0] > 0.4 * sheet.line_height]
         best = max(wide, key=lambda s: s[1] - s[0], default=(left.right, right.left))

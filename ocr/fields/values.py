@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from ocr import normalise as n
 from ocr.fields import places
 from ocr.fields.rows import Token
+from ocr.fields.syllables import split_fused
 from ocr.forms import FieldForm, ValueKind
 
 
@@ -53,7 +54,10 @@ def _cut(text: str, endings: list[str]) -> str:
 
 def _name(_: FieldForm, text: str) -> Parsed:
     value = n.personal_name(text)
-    repaired, certainty = n.repair_surname(value)
+    parted = " ".join(p for word in value.split() for p in (split_fused(word) if len(word) > 7 else [word]))
+    repaired, certainty = n.repair_surname(n.title_name(parted))
+    if parted != value:
+        certainty = min(certainty, 0.6)
     return Parsed(repaired or None, text, n.looks_like_name(repaired), certainty)
 
 
