@@ -68,8 +68,8 @@ def digitise(
                 )  # fmt: skip
     except KeyboardInterrupt:
         say("\nĐã dừng theo yêu cầu. Những trang đã đọc được giữ lại, không mất gì.", file=sys.stderr)
-        again = shlex.join(["sohoa", "digitise", *map(str, paths), "--home", str(call.home)])
-        say(f"Để làm tiếp, gõ lại: {clean(again)}", file=sys.stderr)
+        # With every option as given: they tell one batch from another.
+        say(f"Để làm tiếp, gõ lại: {clean(shlex.join(['sohoa', *sys.argv[1:]]))}", file=sys.stderr)
         return INTERRUPTED
     if as_json:
         sys.stdout.write(result.to_json())

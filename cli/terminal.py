@@ -18,7 +18,6 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from schemas.errors import SohoaError
-from schemas.texts import shown_value
 
 WIDTH_OF_A_FILE = 120
 """Columns when the output is not a terminal."""
@@ -74,6 +73,8 @@ def print_json(document: object) -> None:
 
 def shown(value: str | None) -> str:
     """A value for people, harmless."""
+    from schemas.texts import shown_value
+
     return clean(shown_value(value))
 
 

@@ -20,7 +20,7 @@ from enum import StrEnum
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from schemas.errors import SohoaError
+from schemas.errors import MissingProgram, SohoaError
 from schemas.settings import Settings
 
 FREE_BYTES_LEAST = 500_000_000
@@ -59,6 +59,11 @@ def examine(settings: Settings) -> Iterator[Finding]:
         code = check.__name__.strip("_")
         try:
             yield check(settings, code, title)
+        except MissingProgram as error:
+            # The detail ends in what to install (`ocr.engines.tessdata`, `flows.picture`).
+            package = error.detail.rpartition("; install ")[2] if "; install " in error.detail else ""
+            command = f"sudo apt-get install -y {package}" if package else "make setup"
+            yield Finding(code, Result.FAILED, title, error.message_vi, "Cài thêm phần còn thiếu.", command)
         except SohoaError as error:
             yield Finding(code, Result.FAILED, title, f"{error.message_vi} ({error.code})", error.advice_vi)
         except (

@@ -11,10 +11,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
-from flows.coding import coding_of
-from flows.picture import CROP_DPI, PICTURE_DPI, Mark, draw_crop, draw_page, shown_page
-from flows.typed import kind_of, typed_value
 from schemas.document import Check, CheckResult, DocumentReading, DocumentStatus, FieldStatus, FieldValue
 from schemas.errors import NoHome, NotFound
 from schemas.page import IssueCode, PageReading
@@ -23,6 +21,10 @@ from schemas.texts import check_text, field_name
 from storage.catalogue import Catalogue, DocumentRow, NewPage, PageRow, QuarantineRow
 from storage.objects import ObjectStore, open_store, original_key
 
+if TYPE_CHECKING:
+    from flows.picture import Mark
+
+# Pictures and kinds of paper are loaded where they are used: a search must answer at once.
 WAITING = (FieldStatus.REVIEW, FieldStatus.MISSING)
 BY_PERSON = (FieldStatus.CONFIRMED, FieldStatus.CORRECTED)
 
@@ -102,6 +104,8 @@ def pages_of(desk: Desk, document: DocumentRow) -> list[PageRow]:
 def marks_of(desk: Desk, document: DocumentRow, page: int | None = None) -> list[Mark]:
     """Fields with their names; of one page (number in the source) or of all. Those without a place count to page
     one."""
+    from flows.picture import Mark
+
     first = document.pages[0]
     return [
         Mark(desk.field_name(document.type, name), field)
@@ -122,6 +126,8 @@ def page_reading(desk: Desk, document: DocumentRow, page: int) -> PageReading:
 
 def page_image(desk: Desk, document: DocumentRow, reading: PageReading, dpi: float):
     """The page as shown: from the archived copy where there is one, else from the scan as it came in."""
+    from flows.picture import shown_page
+
     limits = desk.settings.limits
     if document.archive is not None and document.archive.sha256 != document.source:
         data = desk.store.get(document.archive.key, document.archive.version)
@@ -133,6 +139,8 @@ def page_image(desk: Desk, document: DocumentRow, reading: PageReading, dpi: flo
 
 def page_png(desk: Desk, document: DocumentRow, page: int) -> bytes:
     """Picture of a page with its words and fields drawn in."""
+    from flows.picture import PICTURE_DPI, draw_page
+
     reading = page_reading(desk, document, page)
     place = f"trang {document.pages.index(page) + 1}/{len(document.pages)}"
     title = f"{desk.kind_name(document.type)} · {document.id} · {place}"
@@ -147,6 +155,8 @@ def page_png(desk: Desk, document: DocumentRow, page: int) -> bytes:
 
 def crops(desk: Desk, document: DocumentRow) -> Iterator[tuple[str, bytes]]:
     """Name and zoomed PNG of each field that waits and has a place on a page."""
+    from flows.picture import CROP_DPI, Mark, draw_crop
+
     for page in document.pages:
         waiting = [
             (name, field)
@@ -181,6 +191,8 @@ def set_value(
     Empty text says that the paper has none. Raises BadValue, NotFound for a field that neither the record nor its
     form has, ChangedMeanwhile, NotAllowedNow.
     """
+    from flows.typed import kind_of, typed_value
+
     document = desk.catalogue.document(document_id)
     form = desk.forms.get(document.type)
     if name not in document.fields and (form is None or name not in form.fields):
@@ -241,6 +253,8 @@ def confirm(
 
 def _close(desk: Desk, document: DocumentRow, who: str, revision: int) -> DocumentRow:
     """The record is checked. What still waits, or failed, is what this person has settled or has asked to pass over."""
+    from flows.coding import coding_of
+
     return desk.catalogue.confirm_document(
         document.id,
         who=who,

@@ -10,13 +10,19 @@ import os
 import tomllib
 from pathlib import Path
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from schemas.errors import BadSettings
 
 
-class Limits(BaseModel):
+class Section(BaseModel):
+    """A misspelt setting is an error, not a default."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Limits(Section):
     """Bounds against bombs. One file, one page at a time."""
 
     file_bytes: int = 500_000_000
@@ -28,7 +34,7 @@ class Limits(BaseModel):
     batch_files: int = 20_000
 
 
-class Reading(BaseModel):
+class Reading(Section):
     """How a page is read."""
 
     engine: str = "tesserocr"
@@ -46,7 +52,7 @@ class Reading(BaseModel):
     """A field below this goes to a person; calibrated, see docs/calibration.md."""
 
 
-class Office(BaseModel):
+class Office(Section):
     """Who uses this installation."""
 
     code: str = ""
@@ -54,7 +60,7 @@ class Office(BaseModel):
     name: str = "Cơ quan chưa đặt tên"
 
 
-class Codes(BaseModel):
+class Codes(Section):
     """Templates of codes. Each with its source and how sure it is."""
 
     result: str = "{dossier}-KQ{n}"
@@ -67,7 +73,7 @@ class Codes(BaseModel):
     """CV 7197/BKHCN-CĐSQG: CODE_YYYYMMDD_DESC.EXT."""
 
 
-class Work(BaseModel):
+class Work(Section):
     processes: int = 0
     """Page processes; 0: one a core."""
     pages_a_process: int = 400
