@@ -1,0 +1,74 @@
+"""The way from here to Prefect: is its server there, and a batch run through it. Prefect is imported only when asked."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import httpx
+
+from schemas.errors import EngineServerUnavailable
+from schemas.results import DigitiseResult
+from schemas.settings import Settings
+
+QUIET = {
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "DO_NOT_TRACK": "1",
+    # The default of 20 s is too short for an old office PC on its first start.
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+    "PREFECT_LOGGING_LEVEL": "WARNING",
+}
+
+
+def prepare(settings: Settings) -> None:
+    """No telemetry, and Prefect's own files in the home folder. Has effect only before Prefect is imported; what the
+    environment says already stays."""
+    for name, value in (QUIET | {"PREFECT_HOME": str((settings.home / "prefect").absolute())}).items():
+        os.environ.setdefault(name, value)
+
+
+def server_available(seconds: float = 3.0) -> bool | None:
+    """Whether the configured Prefect server answers within `seconds`; None when none is configured."""
+    from prefect.settings import get_current_settings
+
+    url = get_current_settings().api.url
+    if not url:
+        return None
+    try:
+        return httpx.get(f"{url.rstrip('/')}/health", timeout=seconds).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def digitise_with_prefect(
+    paths: Sequence[Path],
+    settings: Settings,
+    *,
+    name: str | None = None,
+    dossier_code: str | None = None,
+    declared_pages: int | None = None,
+) -> DigitiseResult:
+    """`digitise` as a Prefect flow of this process: seen on the server that is configured, else on one that lives as
+    long as the flow. Raises EngineServerUnavailable within seconds when the configured server is away, and as
+    `digitise`."""
+    prepare(settings)
+    if server_available() is False:
+        raise EngineServerUnavailable("no answer from the server of PREFECT_API_URL")
+    from flows.prefect_flows import digitise_flow
+
+    try:
+        told = digitise_flow(
+            [os.path.abspath(path) for path in paths],
+            home=str(settings.home.absolute()),
+            name=name,
+            dossier_code=dossier_code,
+            declared_pages=declared_pages,
+        )
+    except httpx.TransportError as error:
+        raise EngineServerUnavailable(f"{type(error).__name__}: {error}") from error
+    except RuntimeError as error:  # Prefect has no type of its own for it
+        if "API" not in str(error):
+            raise
+        raise EngineServerUnavailable(str(error)) from error
+    return DigitiseResult.model_validate(told)
