@@ -40,9 +40,15 @@ class Net(nn.Module):
             return nn.Sequential(conv, nn.BatchNorm2d(o), nn.ReLU(inplace=True))
 
         self.body = nn.Sequential(
-            block(3, 16, 5, 2), block(16, 28, 3, 2), block(28, 44, 3, 1), block(44, 64, 3, 2), nn.Dropout2d(0.1)
+            block(3, 16, 5, 2),
+            block(16, 28, 3, 2),
+            block(28, 44, 3, 1),
+            block(44, 64, 3, 2),
+            nn.Dropout2d(0.1),
         )
-        self.head = nn.Sequential(nn.Linear(128, 32), nn.ReLU(inplace=True), nn.Dropout(0.2), nn.Linear(32, 1))
+        self.head = nn.Sequential(
+            nn.Linear(128, 32), nn.ReLU(inplace=True), nn.Dropout(0.2), nn.Linear(32, 1)
+        )
 
     def forward(self, words: torch.Tensor) -> torch.Tensor:
         found = self.body(words)
@@ -86,13 +92,24 @@ def scribble(strip: Strip, rng: random.Random, noise: np.random.Generator) -> tu
         path = np.column_stack(curve).astype(np.int32)
         cv2.polylines(mask, [path], False, 255, rng.choice([1, 2, 2, 3]), cv2.LINE_AA)
     elif kind < 0.7:
-        cv2.line(mask, (0, high // 2), (wide, high // 2 + rng.randint(-2, 2)), 255, rng.randint(1, 3), cv2.LINE_AA)
+        cv2.line(
+            mask, (0, high // 2), (wide, high // 2 + rng.randint(-2, 2)), 255, rng.randint(1, 3), cv2.LINE_AA
+        )
     elif kind < 0.9:
         for x in np.arange(0, wide, high * rng.uniform(0.12, 0.5)):
-            cv2.circle(mask, (int(x), int(high * rng.uniform(0.45, 0.55))), max(1, int(high * 0.06)), 255, -1, cv2.LINE_AA)
+            cv2.circle(
+                mask,
+                (int(x), int(high * rng.uniform(0.45, 0.55))),
+                max(1, int(high * 0.06)),
+                255,
+                -1,
+                cv2.LINE_AA,
+            )
     else:
         mask[noise.random((high, wide)) < 0.02] = 255
-    ink = rng.choice([(28, 48, 152), (24, 30, 78), (30, 30, 30)]) if kind < 0.55 else (rng.randint(0, 90),) * 3
+    ink = (
+        rng.choice([(28, 48, 152), (24, 30, 78), (30, 30, 30)]) if kind < 0.55 else (rng.randint(0, 90),) * 3
+    )
     alpha = mask[..., None] / 255.0
     crop = crop * (1 - alpha) + np.array(ink) * alpha
     if rng.random() < 0.4:
@@ -125,7 +142,9 @@ def as_input(pictures: np.ndarray) -> np.ndarray:
     return pictures.astype(np.float32) / 212
 
 
-def train(pictures: np.ndarray, truths: np.ndarray, minutes: float, threads: int, seed: int, start: Path | None) -> Net:
+def train(
+    pictures: np.ndarray, truths: np.ndarray, minutes: float, threads: int, seed: int, start: Path | None
+) -> Net:
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
     order = np.random.default_rng(seed)
@@ -141,7 +160,9 @@ def train(pictures: np.ndarray, truths: np.ndarray, minutes: float, threads: int
             done = (time.process_time() - begin) / (60 * minutes)
             if done >= 1:
                 return net.eval()
-            rate = best_rate * min(1.0, (step + 1) / 100) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done)))
+            rate = (
+                best_rate * min(1.0, (step + 1) / 100) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done)))
+            )
             for part in optimiser.param_groups:
                 part["lr"] = rate
             words = as_input(pictures[group])
@@ -164,8 +185,13 @@ def train(pictures: np.ndarray, truths: np.ndarray, minutes: float, threads: int
 def export(net: Net, path: Path, slope: float, offset: float) -> None:
     """Write ONNX with a free batch size and the calibration in its metadata."""
     program = torch.onnx.export(
-        net, (torch.zeros(4, 3, HEIGHT, WIDTH),), dynamo=True, input_names=["words"], output_names=["odds"],
-        dynamic_shapes=({0: torch.export.Dim("count", min=1, max=4096)},), verbose=False,
+        net,
+        (torch.zeros(4, 3, HEIGHT, WIDTH),),
+        dynamo=True,
+        input_names=["words"],
+        output_names=["odds"],
+        dynamic_shapes=({0: torch.export.Dim("count", min=1, max=4096)},),
+        verbose=False,
     )
     model = program.model_proto
     for key, value in (("calibration_slope", slope), ("calibration_offset", offset)):
@@ -194,8 +220,10 @@ def report(results) -> dict[str, object]:
             said, was = np.mean(inside, axis=0)
             bands.append([low, high, len(inside), round(float(said), 3), round(float(was), 3)])
     return {
-        "windows": len(results), "hand_found": round(float((hand > 0).mean()), 4),
-        "print_flagged": round(float((prints > 0).mean()), 4), "low_high_n_said_was": bands,
+        "windows": len(results),
+        "hand_found": round(float((hand > 0).mean()), 4),
+        "print_flagged": round(float((prints > 0).mean()), 4),
+        "low_high_n_said_was": bands,
     }
 
 
@@ -212,7 +240,10 @@ def main() -> None:
     a = args.parse_args()
     a.work.mkdir(parents=True, exist_ok=True)
     hands, prints = load_faces(a.fonts)
-    (hands_in, hands_out), (prints_in, prints_out) = split_faces(hands, HELD_OUT_HANDS), split_faces(prints, HELD_OUT_PRINTS)
+    (hands_in, hands_out), (prints_in, prints_out) = (
+        split_faces(hands, HELD_OUT_HANDS),
+        split_faces(prints, HELD_OUT_PRINTS),
+    )
     pictures, truths = draw_set(Maker(hands_in, prints_in, random.Random(a.seed), 0.6, 0.35), a.strips, 300)
     print(len(truths), "words to learn from,", round(float(truths.mean()), 2), "by hand", flush=True)
     net = train(pictures, truths, a.minutes, a.threads, a.seed, a.start)

@@ -9,7 +9,6 @@ is. ``train_digits`` cuts entries out of it, ``train_ink`` its words.
 from __future__ import annotations
 
 import random
-import string
 import unicodedata
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +16,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+from train_texts import plan, words
 
 from samples.ink import Hand, write
 
@@ -29,21 +29,6 @@ HANDS = set(
     "la-belle-aurore mali mansalva nanum-pen-script nothing-you-could-do over-the-rainbow pangolin patrick-hand "
     "reenie-beanie shadows-into-light sriracha sue-ellen-francisco".split()
 )
-SYLLABLES = (
-    "Nguyễn Trần Lê Phạm Hoàng Huỳnh Phan Vũ Võ Đặng Bùi Đỗ Hồ Ngô Dương Lý Nông Hà Thị Văn Thanh Ngọc Minh Quốc Thuỳ "
-    "Hạnh Phúc Đức Trọng Ánh Tuyết Sơn Giang Thắng Thịnh Kinh Tày Nùng Mường Việt Nam nữ nam thôn xã huyện tỉnh phường "
-    "quận đường số cấp ngày tháng năm ấp khu phố thị trấn thành tổ dân Cục Cảnh sát chứng minh nhân dân căn cước công an "
-    "mười hai nghìn không trăm bốn chín tám bảy sáu hộ chiếu độc lập tự do cộng hòa xã hội chủ nghĩa quyết định thông báo "
-    "giấy chứng nhận kết hôn khai sinh trích lục bản sao chính quyền địa phương về việc ban hành theo đề nghị của trưởng "
-    "phòng giám đốc sở chủ tịch ủy ban kế hoạch tài nguyên môi trường xây dựng đất đai luật tổ chức căn cứ nghị quyết "
-    "gia đình mục đích sử dụng diện tích thửa vợ chồng cha mẹ họ chữ đệm tên nơi sinh quê quán quốc tịch dân tộc giới "
-    "tính cư trú tùy thân đăng ký người ký ghi rõ chức vụ kèm đơn xin gửi kính trân trọng cảm ơn lưu hồ sơ đã kiểm tra "
-    "Bình Long Hưng Yên Lộc Phước Hiệp Khánh Xuân Thới Quảng Ngãi Đà Nẵng Cần Thơ Tiền Cái Bè Tân Mỹ Vĩnh Đông Tây Bắc"
-).split()
-CODES = (
-    "QĐ-UBND UBND-VP UBND-KTTH CT-UBND TTr-UBND BC-UBND TB-SNV GPXD TLKS-BS TLKT KH-UBND NQ-HĐND CV-STC UBND-NC QĐ-SXD "
-    "SGDĐT-CTrTT GM-VP HD-SNN BTC-QLCS TB-VPCP CCTT-BN UBND BB PC XN-UBND GXN QĐ-TTg"
-).split()
 
 
 class Face:
@@ -80,12 +65,18 @@ class Face:
         indices = [self._index(c) for c in text]
         if any(i is None for i in indices):
             return None
-        width = int(sum(self._font(i, size).getlength(c) for c, i in zip(text, indices, strict=True))) + 3 * size
+        width = (
+            int(sum(self._font(i, size).getlength(c) for c, i in zip(text, indices, strict=True))) + 3 * size
+        )
         image = Image.new("L", (width, int(3.2 * size)), 0)
         pen = ImageDraw.Draw(image)
         x, base, spans = float(size), 2.0 * size, []
         for char, index in zip(text, indices, strict=True):
-            font = self._font(index, max(6, int(size * (1 + rng.gauss(0, shake))))) if shake else self._font(index, size)
+            font = (
+                self._font(index, max(6, int(size * (1 + rng.gauss(0, shake)))))
+                if shake
+                else self._font(index, size)
+            )
             step = font.getlength(char)
             y = base + rng.gauss(0, shake) * size * 0.6
             pen.text((x, y), char, font=font, fill=255, anchor="ls")
@@ -119,8 +110,18 @@ def load_faces(fonts: Path) -> tuple[dict[str, Face], dict[str, Face]]:
             if script in ("latin", "vietnamese", "latin-ext") and weight in ("400", "700"):
                 styles.setdefault(f"{name}-{weight}-{slant}", []).append(file)
         for style, files in styles.items():
-            (hands if name in HANDS else prints)[style] = Face(style, sorted(files, key=lambda f: "-latin-" not in f.name))
-    wanted = ("liberation", "noto/NotoSans-", "noto/NotoSerif", "noto/NotoSansMono", "dejavu/DejaVuS", "croscore", "Carlito")
+            (hands if name in HANDS else prints)[style] = Face(
+                style, sorted(files, key=lambda f: "-latin-" not in f.name)
+            )
+    wanted = (
+        "liberation",
+        "noto/NotoSans-",
+        "noto/NotoSerif",
+        "noto/NotoSansMono",
+        "dejavu/DejaVuS",
+        "croscore",
+        "Carlito",
+    )
     for file in sorted(Path("/usr/share/fonts").rglob("*.ttf")):
         if not any(part in str(file) for part in wanted):
             continue
@@ -135,7 +136,11 @@ def load_faces(fonts: Path) -> tuple[dict[str, Face], dict[str, Face]]:
 
 def split_faces(faces: dict[str, Face], held_out: set[str]) -> tuple[list[Face], list[Face]]:
     """(faces to learn from, faces kept for measuring), by whole families."""
-    kept = [f for n, f in faces.items() if any(n.replace("-", "").startswith(h.replace("-", "")) for h in held_out)]
+    kept = [
+        f
+        for n, f in faces.items()
+        if any(n.replace("-", "").startswith(h.replace("-", "")) for h in held_out)
+    ]
     return [f for f in faces.values() if f not in kept], kept
 
 
@@ -178,67 +183,6 @@ class Maker:
         serif = ("liberationserif", "tinos", "notoserif-", "dejavuserif", "oldstandard")
         self._weights = [6.0 if f.name.startswith(serif[:2]) else 1.0 for f in self.prints]
 
-    # --- what is written -------------------------------------------------------------------------------------------
-    def number(self) -> str:
-        r = self.rng
-        kind = r.random()
-        if kind < 0.25:
-            return f"{r.randint(1, 31):02d}"
-        if kind < 0.35:
-            return str(r.randint(1, 12))
-        if kind < 0.72:
-            text = str(r.randint(1, 10 ** r.randint(1, 4)))
-            return "0" + text if len(text) < 3 and r.random() < 0.5 else text
-        if kind < 0.80:
-            return str(r.randint(1940, 2030))
-        if kind < 0.92:
-            sep = r.choice("///-.")
-            return f"{r.randint(1, 31):02d}{sep}{r.randint(1, 12):02d}{sep}{r.choice([r.randint(1940, 2030), r.randint(10, 30)])}"
-        if kind < 0.96:
-            return f"{r.randint(1, 999)}/{r.randint(2000, 2030)}"
-        return "".join(r.choice(string.digits) for _ in range(r.randint(5, 12)))
-
-    def words(self, low: int, high: int) -> str:
-        r = self.rng
-        out = []
-        for _ in range(r.randint(low, high)):
-            word = r.choice(SYLLABLES)
-            style = r.random()
-            out.append(word.upper() if style < 0.12 else word.capitalize() if style < 0.45 else word)
-            if r.random() < 0.1:
-                out[-1] += r.choice(",.;:")
-        if r.random() < 0.25:
-            out.insert(r.randint(0, len(out)), self.number())
-        return " ".join(out)
-
-    def plan(self) -> list[tuple[str, str]]:
-        """(style, text) of the row: style is print, hand (letters), entry (digits by hand) or typed (printed digits)."""
-        r = self.rng
-        entry = "entry" if r.random() < 0.8 else "typed"
-        kind = r.random()
-        if kind < 0.05:
-            # a gap that nobody filled in
-            return [("print", r.choice(["Số:", "ngày"])), ("blank", ""), ("print", r.choice(["tháng", f"/{r.choice(CODES)}"]))]
-        if kind < 0.38:
-            label = r.choice(["Số:", "Số:", "Số:", "Số", "SỐ:", "Số .", "Quyển số:", "Số vào sổ:"])
-            return [("print", label), (entry, self.number()), ("print", f"/{r.choice(CODES)}")]
-        if kind < 0.60:
-            place = f"{r.choice(SYLLABLES).capitalize()} {r.choice(SYLLABLES).capitalize()}, ngày"
-            month = f"{r.randint(1, 12):02d}" if r.random() < 0.6 else str(r.randint(1, 12))
-            return [
-                ("print", place), (entry, f"{r.randint(1, 31):02d}" if r.random() < 0.8 else str(r.randint(1, 31))),
-                ("print", "tháng"), ("typed" if r.random() < 0.6 else entry, month),
-                ("print", "năm"), ("typed" if r.random() < 0.8 else entry, str(r.randint(1950, 2030))),
-            ]
-        if kind < 0.70:
-            return [("print", self.words(1, 4) + ":"), (entry, self.number())]
-        if kind < 0.90:
-            row = [("print", self.words(1, 4) + ":"), ("hand", self.words(1, 6))]
-            if r.random() < 0.4:
-                row += [("print", self.words(1, 2) + ":"), ("hand", self.words(1, 2))]
-            return row
-        return [("print", self.words(3, 9))]
-
     # --- how it is drawn -------------------------------------------------------------------------------------------
     def _written(self, text: str, digits: bool, size: int, hand: Hand, face: Face, shake: float):
         """Mask, baseline, spans of a hand-written text; digits come from pen paths or from the face."""
@@ -247,7 +191,10 @@ class Maker:
         if pen:
             picture, base = write(text, size * r.uniform(0.62, 1.05), r, (0, 0, 0), hand)
             mask = np.asarray(picture)[..., 3].copy()
-            spans = [(c, i * mask.shape[1] / len(text), (i + 1) * mask.shape[1] / len(text)) for i, c in enumerate(text)]
+            spans = [
+                (c, i * mask.shape[1] / len(text), (i + 1) * mask.shape[1] / len(text))
+                for i, c in enumerate(text)
+            ]
         else:
             drawn = face.draw(text, max(8, int(size * r.uniform(0.9, 1.5))), r, shake)
             if drawn is None:
@@ -278,7 +225,11 @@ class Maker:
         amount = self.rng.uniform(0.01, 0.055) * height
         cells = (max(2, height // 12), max(2, width // 12))
         flow = [
-            cv2.resize(self._noise.normal(0, amount, cells).astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
+            cv2.resize(
+                self._noise.normal(0, amount, cells).astype(np.float32),
+                (width, height),
+                interpolation=cv2.INTER_CUBIC,
+            )
             for _ in range(2)
         ]
         ys, xs = np.mgrid[0:height, 0:width].astype(np.float32)
@@ -294,10 +245,14 @@ class Maker:
         hand, shake = Hand.pick(r), r.uniform(0.0, 0.05)
         hand_scale = r.uniform(0.85, 1.2)
         row = []
-        plan = self.plan()
+        row_plan = plan(r)
         if r.random() < self.pen_letters:
-            plan = [(style, part) for style, text in plan for part in (text.split() if style == "hand" else [text])]
-        for style, text in plan:
+            row_plan = [
+                (style, part)
+                for style, text in row_plan
+                for part in (text.split() if style == "hand" else [text])
+            ]
+        for style, text in row_plan:
             if style == "blank":
                 continue
             by_hand = style in ("hand", "entry")
@@ -350,21 +305,31 @@ class Maker:
         dark = r.randint(0, 70)
         printed = (dark, dark, dark) if r.random() < 0.85 else tuple(r.randint(0, 150) for _ in range(3))
         pen = r.choices(
-            [(28, 48, 152), (50, 70, 190), (24, 30, 78), (25, 25, 28), (90, 90, 100), (150, 30, 40)], [5, 4, 3, 5, 2, 0.4]
+            [(28, 48, 152), (50, 70, 190), (24, 30, 78), (25, 25, 28), (90, 90, 100), (150, 30, 40)],
+            [5, 4, 3, 5, 2, 0.4],
         )[0]
         written = tuple(max(0, min(255, c + r.randint(-18, 18))) for c in pen)
         return {False: printed, True: written}
 
     def _paper(self, height: int, width: int) -> np.ndarray:
         r = self.rng
-        tone = np.array(r.choices([(255, 255, 255), (250, 249, 245), (244, 232, 196), (225, 225, 222), (200, 198, 190)],
-                                  [5, 4, 2, 2, 1])[0], np.float32)
+        tone = np.array(
+            r.choices(
+                [(255, 255, 255), (250, 249, 245), (244, 232, 196), (225, 225, 222), (200, 198, 190)],
+                [5, 4, 2, 2, 1],
+            )[0],
+            np.float32,
+        )
         page = np.broadcast_to(tone, (height, width, 3)).copy()
         if r.random() < 0.5:
-            page *= np.linspace(r.uniform(0.82, 1), r.uniform(0.82, 1), width, dtype=np.float32)[None, :, None]
+            page *= np.linspace(r.uniform(0.82, 1), r.uniform(0.82, 1), width, dtype=np.float32)[
+                None, :, None
+            ]
         return page
 
-    def _put(self, page: np.ndarray, mask: np.ndarray, x: int, y: int, colour: tuple[int, int, int], weight=1.0) -> None:
+    def _put(
+        self, page: np.ndarray, mask: np.ndarray, x: int, y: int, colour: tuple[int, int, int], weight=1.0
+    ) -> None:
         height, width = mask.shape
         top, left = max(0, -y), max(0, -x)
         bottom, right = min(height, page.shape[0] - y), min(width, page.shape[1] - x)
@@ -379,14 +344,25 @@ class Maker:
         r = self.rng
         for offset, chance in ((-1.35, 0.35), (1.35, 0.35), (0.0, 0.1)):
             if r.random() < chance:
-                drawn = (face if face.vietnamese else self.prints[0]).draw(self.words(2, 8), size, r)
+                drawn = (face if face.vietnamese else self.prints[0]).draw(words(r, 2, 8), size, r)
                 if drawn is None:
                     continue
                 mask, drop, _ = drawn
                 through = offset == 0.0
-                y = base - drop + int(offset * size * r.uniform(0.95, 1.2)) + (r.randint(-8, 8) if through else 0)
-                self._put(page, mask[:, ::-1] if through else mask, r.randint(-40, page.shape[1] // 2), y, (20, 20, 20),
-                          r.uniform(0.05, 0.18) if through else 1.0)
+                y = (
+                    base
+                    - drop
+                    + int(offset * size * r.uniform(0.95, 1.2))
+                    + (r.randint(-8, 8) if through else 0)
+                )
+                self._put(
+                    page,
+                    mask[:, ::-1] if through else mask,
+                    r.randint(-40, page.shape[1] // 2),
+                    y,
+                    (20, 20, 20),
+                    r.uniform(0.05, 0.18) if through else 1.0,
+                )
 
     def _furniture(self, page: np.ndarray, row, size: int, base: int, pieces: list[Piece], colour) -> None:
         """Dot leaders or a rule below entries, strokes of a seal or a signature across."""
@@ -400,12 +376,28 @@ class Maker:
             if r.random() < 0.65:
                 step = size * r.uniform(0.14, 0.3)
                 for x in np.arange(left, right, step):
-                    cv2.circle(canvas, (int(x * 8), int(y * 8)), int(size * r.uniform(0.03, 0.045) * 8), 255, -1, cv2.LINE_AA, 3)
+                    cv2.circle(
+                        canvas,
+                        (int(x * 8), int(y * 8)),
+                        int(size * r.uniform(0.03, 0.045) * 8),
+                        255,
+                        -1,
+                        cv2.LINE_AA,
+                        3,
+                    )
             else:
-                cv2.line(canvas, (left, y), (right, y + r.randint(-1, 1)), 255, r.choice([1, 1, 2]), cv2.LINE_AA)
+                cv2.line(
+                    canvas, (left, y), (right, y + r.randint(-1, 1)), 255, r.choice([1, 1, 2]), cv2.LINE_AA
+                )
         if r.random() < 0.12:
             x0 = r.randint(0, page.shape[1] - 40)
-            cv2.line(canvas, (x0, base - int(1.5 * size)), (x0 + r.randint(20, 200), base - int(1.5 * size)), 255, 2)
+            cv2.line(
+                canvas,
+                (x0, base - int(1.5 * size)),
+                (x0 + r.randint(20, 200), base - int(1.5 * size)),
+                255,
+                2,
+            )
         if r.random() < 0.12:
             # rules of a table
             thick = r.choice([1, 2, 2, 3])
@@ -419,11 +411,17 @@ class Maker:
             centre = (r.randint(0, page.shape[1]), base + r.randint(-3, 3) * size)
             for radius in (size * 3.2, size * 3.0, size * 1.9):
                 cv2.circle(seal, centre, int(radius), 255, max(1, size // 14), cv2.LINE_AA)
-            text = (self.prints[0]).draw(self.words(1, 3).upper(), int(size * 0.8), r)
+            text = (self.prints[0]).draw(words(r, 1, 3).upper(), int(size * 0.8), r)
             if text is not None:
                 turned = Image.fromarray(text[0]).rotate(r.uniform(-60, 60), expand=True)
-                self._put(page, np.asarray(turned), centre[0] - turned.width // 2, centre[1] - turned.height // 2,
-                          (210, 40, 50), 0.8)
+                self._put(
+                    page,
+                    np.asarray(turned),
+                    centre[0] - turned.width // 2,
+                    centre[1] - turned.height // 2,
+                    (210, 40, 50),
+                    0.8,
+                )
             red = (r.randint(180, 230), r.randint(30, 90), r.randint(40, 90))
             self._put(page, seal, 0, 0, red, r.uniform(0.5, 1.0))
 

@@ -38,7 +38,9 @@ class Paper:
             x = box[2] + 0.25 * size
         return x - 0.25 * size
 
-    def write(self, text: str, x: float, base: float, rng: random.Random, colour, read_as: str | None = None) -> float:
+    def write(
+        self, text: str, x: float, base: float, rng: random.Random, colour, read_as: str | None = None
+    ) -> float:
         """Writes by hand; `read_as` is what the engine made of it (None: it saw nothing)."""
         picture, drop = ink.write(text, 34, rng, colour)
         top = round(base) - drop

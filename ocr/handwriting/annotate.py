@@ -16,7 +16,7 @@ from schemas.page import Box, GapReading, PageReading, Word
 
 _SWITCH = 0.12  # how often print and hand change places from one word to the next
 _MANY = 12  # words behind labels from which on a page counts as a form
-_FORM_ODDS = 2.5
+_FORM_ODDS = 4.0
 _SIZES = {"ngay": (1, 2), "thang": (1, 2), "nam": (2, 4), "so": (1, 14), "ngay_thang_nam": (6, 10)}
 
 
@@ -44,23 +44,28 @@ def annotate(reading: PageReading, pixels: np.ndarray) -> PageReading:
     odds = _judge().odds([_crop(pixels, box, 0.08 * (box[3] - box[1])) for box in _boxes_in_rows(words)])
     for index, word in enumerate(words):
         if not any(c.isalnum() for c in word.text):
-            odds[index] = min(odds[index], 0.0) - 1.0  # a dash or a speck has no hand of its own; its neighbours tell
+            odds[index] = (
+                min(odds[index], 0.0) - 1.0
+            )  # a dash or a speck has no hand of its own; its neighbours tell
     hand = _smooth(words, odds)
     filled = _filled_in(words)
-    if len(filled) >= _MANY and np.mean(hand[filled] > 0.5) > 0.5:
+    form = len(filled) >= _MANY and bool(np.mean(hand[filled] > 0.5) > 0.5)
+    if form:
         # a form filled in by hand: what follows its labels is written, though some of it may look like print
         odds[filled] += _FORM_ODDS
         hand = _smooth(words, odds)
     gaps = []
     for gap in find_gaps(words, pixels.shape[0]):
-        found = _read_gap(gap, pixels)
+        found = _read_gap(gap, pixels, _FORM_ODDS if form else 0.0)
         if gap.kind == "ngay_thang_nam" and (not found.text or found.handwritten < 0.5):
             continue  # printed dates of a form are the page recogniser's own
         gaps.append(found)
         for index in gap.inside:
             if found.text:
                 hand[index] = found.handwritten
-    marked = [w.model_copy(update={"handwritten": round(float(p), 4)}) for w, p in zip(words, hand, strict=True)]
+    marked = [
+        w.model_copy(update={"handwritten": round(float(p), 4)}) for w, p in zip(words, hand, strict=True)
+    ]
     return reading.model_copy(update={"words": marked, "gaps": gaps})
 
 
@@ -82,7 +87,9 @@ def _boxes_in_rows(words: list[Word]) -> list[Box]:
 def _crop(pixels: np.ndarray, box: Box, margin: float) -> np.ndarray:
     height, width = pixels.shape[:2]
     left, top = max(0, int(box[0] - margin)), max(0, int(box[1] - margin))
-    return pixels[top : min(height, round(box[3] + margin) + 1), left : min(width, round(box[2] + margin) + 1)]
+    return pixels[
+        top : min(height, round(box[3] + margin) + 1), left : min(width, round(box[2] + margin) + 1)
+    ]
 
 
 def _filled_in(words: list[Word]) -> list[int]:
@@ -136,10 +143,14 @@ def _smooth(words: list[Word], odds: np.ndarray) -> np.ndarray:
 
 
 # --- one gap ---------------------------------------------------------------------------------------------------------
-def _read_gap(gap: Gap, pixels: np.ndarray) -> GapReading:
+def _read_gap(gap: Gap, pixels: np.ndarray, prior: float) -> GapReading:
+    """Reads one gap; `prior` is added to the log odds that it was filled in by hand."""
     top, bottom = _ink_rows(gap.box, pixels)
     free = (gap.free[0], top, gap.free[1], bottom)
-    if free[2] - free[0] > 0.6 * (bottom - top) and not _marks(_without_slivers(_crop(pixels, free, 0.0))).any():
+    if (
+        free[2] - free[0] > 0.6 * (bottom - top)
+        and not _marks(_without_slivers(_crop(pixels, free, 0.0))).any()
+    ):
         return GapReading(kind=gap.kind, box=free, text="", confidence=0.95, handwritten=0.0)
     box = (gap.box[0], top, gap.box[2], bottom)
     crop = _crop(pixels, box, 0.0)
@@ -151,30 +162,37 @@ def _read_gap(gap: Gap, pixels: np.ndarray) -> GapReading:
     left = box[0] + min(a for a, _ in found.spans) - 0.12 * high
     right = box[0] + max(b for _, b in found.spans) + 0.12 * high
     entry = (max(box[0], left), top, min(box[2], right), bottom)
-    hand = _by_hand(gap, text, _tight(pixels, entry))
+    hand = _by_hand(gap, text, _tight(pixels, entry), prior)
     text, confidence = _agree(gap, text, confidence, hand)
-    return GapReading(kind=gap.kind, box=entry, text=text, confidence=round(confidence, 4), handwritten=round(hand, 4))
+    return GapReading(
+        kind=gap.kind, box=entry, text=text, confidence=round(confidence, 4), handwritten=round(hand, 4)
+    )
 
 
-def _by_hand(gap: Gap, text: str, crop: np.ndarray) -> float:
+def _by_hand(gap: Gap, text: str, crop: np.ndarray, prior: float) -> float:
     """Probability that the entry is written by hand, from its look and from how the page's recogniser fared with it.
 
     A recogniser made for print reads print; where it failed or read something else, writing is likelier.
     """
-    hint = 1.5 if not gap.printed else -1.0 * gap.printed_confidence if gap.printed == text else 0.5
-    return 1 / (1 + math.exp(-(float(_judge().odds([crop])[0]) + hint)))
+    prior += 1.5 if not gap.printed else -1.0 * gap.printed_confidence if gap.printed == text else 0.5
+    return 1 / (1 + math.exp(-(float(_judge().odds([crop])[0]) + prior)))
 
 
 def _unread(gap: Gap, pixels: np.ndarray) -> GapReading:
     """A gap with ink in which the reader saw no digits; print may still be known from the page's recogniser."""
     hand = float(_judge().handwritten([_tight(pixels, gap.box)])[0])
     sure = 0.5 * gap.printed_confidence if gap.printed else 0.0
-    return GapReading(kind=gap.kind, box=gap.box, text=gap.printed, confidence=sure, handwritten=round(hand, 4))
+    return GapReading(
+        kind=gap.kind, box=gap.box, text=gap.printed, confidence=sure, handwritten=round(hand, 4)
+    )
 
 
 def _plausible(kind: str, found: DigitString) -> tuple[str, float]:
     """The likeliest reading that can stand in a gap of this kind, and its confidence."""
-    readings = [(found.text, found.confidence), *((t, share * found.confidence) for t, share in found.alternatives)]
+    readings = [
+        (found.text, found.confidence),
+        *((t, share * found.confidence) for t, share in found.alternatives),
+    ]
     low, high = _SIZES[kind]
     for raw, confidence in readings:
         if kind == "so":
@@ -273,4 +291,6 @@ def _tight(pixels: np.ndarray, box: Box) -> np.ndarray:
     if len(rows) < 3 or len(cols) < 2:
         return crop
     margin = max(1, int(0.08 * (rows[-1] - rows[0])))
-    return crop[max(0, rows[0] - margin) : rows[-1] + margin + 1, max(0, cols[0] - margin) : cols[-1] + margin + 1]
+    return crop[
+        max(0, rows[0] - margin) : rows[-1] + margin + 1, max(0, cols[0] - margin) : cols[-1] + margin + 1
+    ]

@@ -167,7 +167,9 @@ def _logit(p: float) -> float:
 
 def _beam_search(log_probs: np.ndarray) -> list[tuple[str, float]]:
     """CTC prefix beam search -> up to `_BEAMS` (text, log probability), best first."""
-    beams: dict[str, tuple[float, float]] = {"": (0.0, -math.inf)}  # text -> ends in blank, ends in its last character
+    beams: dict[str, tuple[float, float]] = {
+        "": (0.0, -math.inf)
+    }  # text -> ends in blank, ends in its last character
     for column in log_probs:
         likely = np.flatnonzero(column > -9.0)
         grown: dict[str, list[float]] = {}

@@ -200,19 +200,26 @@ def _holds(item: _Item, label: str) -> bool:
 
 def _stretched(item: _Item, label: str, char_width: float) -> bool:
     """The box of a label is too wide for its letters: it swallowed its neighbour."""
-    return len(item.plain) <= len(label) + 1 and item.right - item.left > (len(item.word.text) + 1.3) * char_width
+    return (
+        len(item.plain) <= len(label) + 1
+        and item.right - item.left > (len(item.word.text) + 1.3) * char_width
+    )
 
 
 def _ends(item: _Item, label: str, char_width: float) -> bool:
     """Nothing but the label stands at the right end of the word."""
     bare = re.sub(r"[\s,.:;_…'’\-]", "", item.word.text)
-    return not _stretched(item, label, char_width) and (plain(bare[-len(label) :]) == label or len(bare) <= len(label))
+    return not _stretched(item, label, char_width) and (
+        plain(bare[-len(label) :]) == label or len(bare) <= len(label)
+    )
 
 
 def _begins(item: _Item, label: str, char_width: float) -> bool:
     """Nothing but the label stands at the left end of the word."""
     bare = re.sub(r"[\s,.:;_…'’\-]", "", item.word.text)
-    return not _stretched(item, label, char_width) and (plain(bare[: len(label)]) == label or len(bare) <= len(label))
+    return not _stretched(item, label, char_width) and (
+        plain(bare[: len(label)]) == label or len(bare) <= len(label)
+    )
 
 
 def _date_gaps(row: list[_Item], page_height: float, text_right: float) -> list[tuple[float, list[Gap]]]:
@@ -231,7 +238,8 @@ def _date_gaps(row: list[_Item], page_height: float, text_right: float) -> list[
         # a wrapped line of running text may begin with a date; a place-and-date line does not begin at the left
         alone = before is None and (item.left > 0.35 * text_right or item.word.text[:1] == "N")
         opening = alone or (
-            before is not None and (before.word.text.endswith((",", ".")) or item.left - before.right > 2 * high)
+            before is not None
+            and (before.word.text.endswith((",", ".")) or item.left - before.right > 2 * high)
         )
         where = (item.word.box[1] + item.word.box[3]) / 2 / page_height
         closing = len(row) - 1 - years[0] <= 3 and not row[-1].word.text.endswith(":")
@@ -260,7 +268,9 @@ def _trio(row: list[_Item], day: int, month: int, year: int, high: float) -> lis
     return gaps
 
 
-def _between(row, first, a: int, second, b: int, kind: str, band: tuple[float, float], char_width: float) -> Gap:
+def _between(
+    row, first, a: int, second, b: int, kind: str, band: tuple[float, float], char_width: float
+) -> Gap:
     head, tail = row[a], row[b]
     ends = head is not tail and _ends(head, first, char_width)
     begins = head is not tail and _begins(tail, second, char_width)
@@ -303,4 +313,6 @@ def _full_dates(row: list[_Item]) -> list[Gap]:
     printed = text if re.fullmatch(r"\d{1,2}/\d{1,2}/\d{4}", text) else ""
     sure = min([i.word.confidence for i in members], default=0.0) if printed else 0.0
     inside = tuple(i.index for i in members if i.left - label.right < 6 * high)
-    return [Gap("ngay_thang_nam", (label.right, top, right, bottom), printed, sure, inside, (label.right, right))]
+    return [
+        Gap("ngay_thang_nam", (label.right, top, right, bottom), printed, sure, inside, (label.right, right))
+    ]
