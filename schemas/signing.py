@@ -260,7 +260,13 @@ class SignatureVerdict(BaseModel):
     changes_after: Changes
     verdict: Verdict
     reasons: list[str] = Field(default_factory=list)
-    """Stable codes, most serious first."""
+    """Stable codes, most serious first; each is explained in `FileVerdict.explanations`."""
+    changes: list[str] = Field(default_factory=list)
+    """What was added or changed after this signature, in Vietnamese, in the order of the file."""
+    claimed_time: str | None = None
+    """ISO 8601 with +07:00, as the signer's machine said; proves nothing."""
+    timestamp_authority: str = ""
+    """Common name of who made the timestamp."""
     sub_indication: str | None = None
     """ETSI EN 319 102-1, for example HASH_FAILURE or NO_CERTIFICATE_CHAIN_FOUND."""
     subfilter: str = ""
@@ -272,6 +278,56 @@ class SignatureVerdict(BaseModel):
     """Made by a test key: no legal value."""
 
 
+class Reason(_Frozen):
+    """Why a verdict is what it is."""
+
+    code: str
+    """Stable; the lower-case ETSI sub-indication where that says it."""
+    sub_indication: str | None = None
+    """ETSI EN 319 102-1 §5.1.3; None where the standard has no word."""
+    weight: Verdict
+    """What it does to the verdict: `valid` is a remark that changes nothing."""
+    text: str
+    """A sentence in Vietnamese."""
+    field: str | None = None
+    """Of the signature or document timestamp; None: the whole file."""
+
+
+class DocumentTimestampVerdict(BaseModel):
+    """A timestamp over the whole file (PAdES B-LTA)."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    field: str
+    authority: str
+    time: str | None
+    intact: bool
+    whole_file: bool
+    trusted: bool
+    revocation: Revocation
+    verdict: Verdict
+    reasons: list[str] = Field(default_factory=list)
+
+
+class KnownStatus(StrEnum):
+    ACTIVE = "active"
+    CANCELLED = "cancelled"
+
+
+class KnownCopy(_Frozen):
+    """What the archive says of a file or of the code printed on it; no personal data beyond what the holder has."""
+
+    record: str
+    """Id of the record."""
+    register_entry: str = ""
+    """Number in the register, for example 12/2026/SCT-BS."""
+    product: Product | None = None
+    status: KnownStatus = KnownStatus.ACTIVE
+    cancelled_on: date | None = None
+    same_bytes: bool
+    """The file is byte for byte the archived one."""
+
+
 class FileVerdict(BaseModel):
     """All signatures of one file and its bottom line."""
 
@@ -280,8 +336,16 @@ class FileVerdict(BaseModel):
     file: str
     verdict: Verdict
     reasons: list[str] = Field(default_factory=list)
+    """Stable codes, most serious first, each once."""
     signatures: list[SignatureVerdict] = Field(default_factory=list)
     sha256: str = ""
+    explanations: list[Reason] = Field(default_factory=list)
+    """All reasons and remarks with their sentences, those of `reasons` first."""
+    document_timestamps: list[DocumentTimestampVerdict] = Field(default_factory=list)
+    known: KnownCopy | None = None
+    """None: nobody was asked, or it is not one of ours."""
+    checked_at: str = ""
+    """ISO 8601 with +07:00: the time for which the verdict holds."""
 
 
 class VerifyResult(BaseModel):
