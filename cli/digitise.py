@@ -12,6 +12,7 @@ import typer
 from cli.call import NEEDS_PERSON, Call, user
 from cli.progress import Shown, duration
 from cli.terminal import clean, say, show_error
+from schemas.errors import WrongUse
 
 if TYPE_CHECKING:
     from schemas.errors import SohoaError
@@ -51,6 +52,8 @@ def digitise(
 
     call: Call = context.obj
     settings = call.settings()
+    if prefect and (basis or who):
+        raise WrongUse("--basis và --user không dùng cùng --prefect")
     try:
         with Shown() as progress:
             if prefect:

@@ -14,6 +14,7 @@ import shutil
 import stat
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -289,20 +290,24 @@ def _office(settings: Settings, code: str, title: str) -> Finding:
 
 # --- around it ------------------------------------------------------------
 def _prefect(settings: Settings, code: str, title: str) -> Finding:
-    from prefect.settings import get_current_settings
+    from flows.deploy import prepare, server_available
+
+    prepare(settings)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it complains of a home folder that `sohoa init` has not made yet
+        from prefect.settings import get_current_settings
 
     found = f"Prefect {importlib.metadata.version('prefect')}"
     if get_current_settings().server.analytics_enabled:
-        advice = "Tắt gửi thống kê sử dụng ra ngoài."
-        return Finding(
-            code,
-            Result.WARNING,
-            title,
-            found,
-            advice,
-            "export PREFECT_SERVER_ANALYTICS_ENABLED=false DO_NOT_TRACK=1",
-        )
-    return Finding(code, Result.OK, title, f"{found}, không gửi thống kê")
+        advice = "Prefect đang gửi thống kê sử dụng ra ngoài; tắt đi."
+        command = "export PREFECT_SERVER_ANALYTICS_ENABLED=false DO_NOT_TRACK=1"
+        return Finding(code, Result.WARNING, title, found, advice, command)
+    answers = server_available()
+    if answers is False:
+        advice = "Máy chủ ghi trong PREFECT_API_URL không trả lời. Lệnh sohoa digitise vẫn chạy được, không cần máy chủ."
+        return Finding(code, Result.WARNING, title, found, advice)
+    server = "không dùng máy chủ" if answers is None else "máy chủ trả lời"
+    return Finding(code, Result.OK, title, f"{found}, {server}, không gửi thống kê")
 
 
 def _poppler(settings: Settings, code: str, title: str) -> Finding:
