@@ -1,0 +1,1 @@
+"""PDF + identity -> signed PDF; signed PDF -> verdict. pyHanko does the cryptography."""
