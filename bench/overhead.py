@@ -40,21 +40,11 @@ def measure(work: Path, *, pages: int, rounds: int, processes: int = 2, papers: 
     wall: dict[str, list[float]] = {mode: [] for mode in modes}
     cpu: dict[str, list[float]] = {mode: [] for mode in modes}
     outside: dict[str, list[float]] = {mode: [] for mode in modes}
+    if "prefect" in modes:  # a new database is made once an installation; not counted
+        _run("prefect", folder / "warm", work, processes)
     for _ in range(rounds):
         for mode in modes:
-            out = work / "overhead-out"
-            shutil.rmtree(out, ignore_errors=True)
-            command = [
-                sys.executable,
-                "-m",
-                "bench.overhead",
-                mode,
-                str(folder / "batch"),
-                str(out),
-                str(processes),
-            ]
-            seconds, used, said = timed(command, _prefect_environment(out), allowed=(0,))
-            facts = json.loads(said.splitlines()[-1])
+            seconds, used, facts = _run(mode, folder / "batch", work, processes)
             if facts["pages"] != count:
                 raise RuntimeError(f"{mode}: {facts['pages']} of {count} pages done")
             wall[mode].append(seconds)
@@ -106,10 +96,26 @@ def measure(work: Path, *, pages: int, rounds: int, processes: int = 2, papers: 
     method = [
         f"The same batch ({of}; {papers} made papers, written again and again as different files) done three ways in turn: a "
         "plain process pool that reads and writes PDFs; `flows.digitise` with store, catalogue, resume and page processes; the "
-        "same as a Prefect flow with its server started and stopped. Start of all processes included. `Outside the jobs` counts, "
+        "same as a Prefect flow with its server started and stopped (its database made before). Start of all processes included. `Outside the jobs` counts, "
         "within one run, everything but reading pages, cutting and making documents (for `bare`: process start and imports).",
     ]
     return Result("overhead", rows, method, {f"wall {mode}": wall[mode] for mode in modes})
+
+
+def _run(mode: str, batch: Path, work: Path, processes: int) -> tuple[float, float, dict]:
+    """(wall seconds, CPU seconds, what the measured process said)."""
+    out = work / "overhead-out"
+    shutil.rmtree(out, ignore_errors=True)
+    command = [sys.executable, "-m", "bench.overhead", mode, str(batch), str(out), str(processes)]
+    environment = {
+        "SOHOA_WORK__PROCESSES": str(
+            processes
+        ),  # a Prefect flow reads the settings of the home folder itself
+        "PREFECT_HOME": str(work / "overhead-prefect"),
+        "PREFECT_LOGGING_TO_CONSOLE": "false",
+    }
+    seconds, used, said = timed(command, environment, allowed=(0,))
+    return seconds, used, json.loads(said.splitlines()[-1])
 
 
 def _beyond(seconds: dict[str, list[float]], mode: str) -> float:
@@ -133,6 +139,8 @@ def make_batch(folder: Path, pages: int, papers: int) -> tuple[int, int]:
             count += len(document.pages)
             document.save(folder / "batch" / f"{files:04d}.pdf")
         files += 1
+    (folder / "warm").mkdir()
+    shutil.copy(sources[0], folder / "warm")
     return count, files
 
 
@@ -141,15 +149,6 @@ def has_prefect() -> bool:
     import importlib.util
 
     return importlib.util.find_spec("flows.deploy") is not None
-
-
-def _prefect_environment(out: Path) -> dict[str, str]:
-    return {
-        "PREFECT_HOME": str(out.with_name("overhead-prefect")),
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "DO_NOT_TRACK": "1",
-        "PREFECT_LOGGING_TO_CONSOLE": "false",
-    }
 
 
 # --- the process that is measured ------------------------------------------------------------------------------------
