@@ -102,7 +102,11 @@ def isotonic(score: np.ndarray, right: np.ndarray) -> list[tuple[float, float]]:
             at = max(0, at - 1)
         else:
             at += 1
-    return [(0.0, 0.0), *((round(s, 5), round(r / (n + 0.5), 5)) for s, r, n in blocks)]
+    points, least = [(0.0, 0.0)], 0.0
+    for mean, count, total in blocks:
+        least = max(least, count / (total + 0.5))
+        points.append((round(mean, 5), round(least, 5)))
+    return points
 
 
 def report(rows: list[tuple[Case, float]], least: float, title: str) -> list[str]:

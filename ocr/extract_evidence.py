@@ -6,7 +6,13 @@ from dataclasses import dataclass
 
 from ocr import checks as rules
 from ocr.classify import Kind, classify
-from ocr.fields.consistency import completed_agency, place_of_issue, reconcile, respelled_agency
+from ocr.fields.consistency import (
+    completed_agency,
+    count_repeats,
+    place_of_issue,
+    reconcile,
+    respelled_agency,
+)
 from ocr.fields.evidence import Found
 from ocr.fields.form_fields import read_form_fields
 from ocr.fields.heading import read_heading
@@ -114,6 +120,7 @@ def _agree(found: dict[str, Found], rows: list[Row]) -> dict[str, bool]:
         respelled_agency(agency, rows)
         completed_agency(agency, found.get("dia_danh"), rows)
     told |= {name: False for name in reconcile(found, rows)}
+    count_repeats(found, rows)
     same_place = place_of_issue(found)
     if same_place is not None:
         told.setdefault("dia_danh", same_place)

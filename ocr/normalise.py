@@ -170,12 +170,15 @@ def repair_surname(name: str) -> tuple[str, float]:
     return name, 1.0 if key(words[0]) in SURNAMES else 0.8
 
 
+_SURNAME_KEYS = SURNAMES | {key(surname) for surname in COMMON_SURNAMES}
+
+
 def looks_like_name(text: str) -> bool:
     """Two to six syllables of letters, starting with a surname that exists, each syllable short."""
     words = re.findall(r"[^\W\d_]+", nfc(text))
     if not 2 <= len(words) <= 7 or any(len(word) > 7 for word in words):
         return False
-    return key(words[0]) in SURNAMES
+    return key(words[0]) in _SURNAME_KEYS
 
 
 # --- dates -----------------------------------------------------------------------------------------------------------
@@ -422,7 +425,7 @@ def normal_number(text: str) -> str:
     """Number and symbol: `01 /TTr - UBND` → `01/TTr-UBND`."""
     text = re.sub(r"\s+", "", one_dash(nfc(text))).strip(".,;:-_'\"“”|")
     if lost := _LOST_SLASH.match(text):
-        text = f"{lost.group(1)}/{lost.group(2)}"
+        text = f"{lost.group(1)}/{lost.group(2).replace('.', '-').replace(',', '-')}"
     if "/" not in text:
         return text
     head, _, rest = text.partition("/")

@@ -41,7 +41,7 @@ def features(
         "valid": float(item.valid),
         "certainty": item.certainty,
         "changed": float(item.certainty < 1.0),
-        "agreeing": min(1.0, report.agreeing.get(name, 0) / 2),
+        "agreeing": min(1.0, (report.agreeing.get(name, 0) + item.agreed) / 2),
         "failed": float(bool(report.failed(name))),
         "gap": float(item.gap_confidence is not None),
         "kind": kind.confidence,
@@ -51,8 +51,21 @@ def features(
         "born": float(bool(reading and reading.born_digital)),
         "odd": min(1.0, odd_words(item.value or "") / 2) if worded else 0.0,
         "odd_name": min(1.0, float(odd_name_syllables(item.value or ""))) if item.kind == "name" else 0.0,
+        **_page_facts(reading),
         f"is_{item.kind}": 1.0,
     }
+
+
+def _page_facts(reading: PageReading | None) -> dict[str, float]:
+    """How the page as a whole was read: the share of unsure words."""
+    words = (
+        [w for w in reading.words if any(c.isalpha() for c in w.text) and (w.handwritten or 0) < 0.5]
+        if reading
+        else []
+    )
+    if len(words) < 10:
+        return {"page_unsure": 0.5}
+    return {"page_unsure": min(1.0, 4 * sum(w.confidence < 0.8 for w in words) / len(words))}
 
 
 @dataclass(frozen=True)

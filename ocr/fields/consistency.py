@@ -107,6 +107,17 @@ def _like(word: str, plain: str) -> str:
     return f"{match.group(1)}{plain}{match.group(3)}"
 
 
+def count_repeats(found: dict[str, Found], rows: list[Row]) -> None:
+    """A name or place read the same way twice in one paper is more likely right: errors seldom repeat."""
+    text = " ".join(_plain(t.text) for row in rows for t in row.tokens if t.key)
+    for item in found.values():
+        if item.kind not in ("name", "place", "agency") or not item.value:
+            continue
+        words = [_plain(w) for w in item.value.split() if key(w)]
+        if len(words) > 1 and text.count(" ".join(words)) > 1:
+            item.agreed += 1
+
+
 def place_of_issue(found: dict[str, Found]) -> bool | None:
     """Place in the date line against the agency's own place: True when it agrees, False when it was read differently (the
     agency's writing is then proposed), None when they say different things (a department is dated from its province)."""

@@ -24,6 +24,8 @@ class Found:
     """Below 1 when a closed vocabulary or an inference was needed to read it."""
     handwritten: bool = False
     source: str = "ocr"
+    agreed: int = 0
+    """Independent readings of the same thing that said the same."""
     gap_confidence: float | None = None
     """Confidence of the reader of handwritten digits, where it gave the value."""
 

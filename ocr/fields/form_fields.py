@@ -10,7 +10,7 @@ from ocr.fields.labels import SHARED_STOPS, Hit, assign, find_labels, unread_con
 from ocr.fields.rows import Row, RunningText, Sheet, Token
 from ocr.fields.values import Parsed, parse, text_of
 from ocr.forms import FieldForm, Form, ValueKind
-from ocr.normalise import key
+from ocr.normalise import key, parse_date
 
 
 def read_form_fields(sheets: list[Sheet], kind: Kind, form: Form) -> dict[str, Found]:
@@ -35,6 +35,8 @@ def read_form_fields(sheets: list[Sheet], kind: Kind, form: Form) -> dict[str, F
             last = next(i for i, row in enumerate(rows) if parts[-1][-1] in row.tokens)
             if field.rows > 1 and unread_continuation(rows, last, label_rows):
                 item.certainty = min(item.certainty, 0.4)
+            if field.kind is ValueKind.DATE:
+                _date_by_hand(item, sheets, rows[hit.row], rows[hit.row].tokens[hit.end - 1].box[2])
             found[name] = item
     text = RunningText.of([t for row in rows for t in row.tokens])
     for name, field in form.fields.items():
@@ -54,6 +56,20 @@ def _found(field: FieldForm, parts: list[list[Token]], score: float) -> Found | 
         parsed.value, parsed.printed, tokens, str(field.kind), label=min(1.0, score), valid=parsed.valid,
         certainty=parsed.certainty, handwritten=is_handwritten(tokens),
     )  # fmt: skip
+
+
+def _date_by_hand(item: Found, sheets: list[Sheet], row: Row, left: float) -> None:
+    """A date written by hand behind its label is taken from the reader of digits, for a person to confirm."""
+    if item.value is not None and not item.handwritten:
+        return
+    sheet = next(s for s in sheets if s.reading.page == row.page)
+    middle, reach = (row.top + row.bottom) / 2, 0.8 * sheet.line_height
+    for gap in sheet.reading.gaps:
+        beside = gap.box[2] > left and abs((gap.box[1] + gap.box[3]) / 2 - middle) < reach
+        if gap.kind == "ngay_thang_nam" and beside and (value := parse_date(gap.text)):
+            item.value, item.valid, item.source = value, True, "digits"
+            item.handwritten, item.gap_confidence = True, gap.confidence
+            return
 
 
 def _parsed(field: FieldForm, parts: list[list[Token]]) -> Parsed:

@@ -105,7 +105,7 @@ def _put_date(heading: Heading, best: _DateRow) -> None:
         )
     tokens = _tokens_in(segment, match.start(), match.end())
     parts: dict[str, str] = {}
-    written, confidences, digits_used = False, [], False
+    written, confidences, digits_used, agreeing = False, [], False, 0
     for name, gap_kind, pattern in (
         ("day", "ngay", r"\d{1,2}"),
         ("month", "thang", r"\d{1,2}"),
@@ -126,6 +126,9 @@ def _put_date(heading: Heading, best: _DateRow) -> None:
             written = written or gap.handwritten >= 0.5
         else:
             parts[name] = clean
+            agreeing += int(
+                gap is not None and gap.text.lstrip("0") == clean.lstrip("0") and gap.confidence >= 0.95
+            )
     try:
         value = iso(int(parts["year"]), int(parts["month"]), int(parts["day"]))
     except ValueError:
@@ -136,6 +139,7 @@ def _put_date(heading: Heading, best: _DateRow) -> None:
         value, printed, tokens, "date", label=min(1.0, best.score + 0.2), valid=value is not None,
         handwritten=written or is_handwritten([t for t in tokens if not t.key.isalpha()]),
         source="digits" if digits_used else "ocr", gap_confidence=min(confidences) if confidences else None,
+        agreed=int(agreeing == len(parts) and not digits_used),
     )  # fmt: skip
 
 

@@ -136,13 +136,26 @@ def _number_found(tail: list[Token], row: Row, gap: GapReading | None) -> Found:
             len(symbol) > 1 and not re.search(r"\d", symbol) or bool(re.fullmatch(r"(?:19|20)\d\d", symbol))
         )
         return Found(value or None, printed, tokens, "number", valid=plausible and lettered, handwritten=written,
-                     certainty=1.0 if digits == head else 0.6)  # fmt: skip
-    value = tidy(text)
+                     certainty=1.0 if digits == head else 0.6, agreed=_agrees(gap, digits))  # fmt: skip
+    value = normal_number(tidy(text))
     plausible = bool(re.fullmatch(r"\d{1,6}(?:/\d{4})?|\d{2}[A-Z]\d{6,8}|\d{8,13}(?:-\d{3})?", value))
     if gap is not None and gap.text and (gap.handwritten >= 0.5 or not plausible):
         return Found(gap.text, printed, tokens or row.tokens, "number", handwritten=gap.handwritten >= 0.5, source="digits",
                      gap_confidence=gap.confidence)  # fmt: skip
-    return Found(value or None, printed, tokens, "number", valid=plausible, handwritten=written)
+    return Found(
+        value or None,
+        printed,
+        tokens,
+        "number",
+        valid=plausible,
+        handwritten=written,
+        agreed=_agrees(gap, value),
+    )
+
+
+def _agrees(gap: GapReading | None, digits: str) -> int:
+    """1 when the reader of digits, which looks at the picture by itself, read the same printed number."""
+    return int(gap is not None and gap.text == digits and gap.confidence >= 0.95)
 
 
 def _digits(text: str) -> str:

@@ -113,6 +113,7 @@ def _signer_on(sheet: Sheet, rows: list[Row], named: list[str]) -> dict[str, Fou
             block.position, " ".join(t.text for t in block.position_tokens), block.position_tokens, "position",
             label=block.position_score, valid=block.position_score >= 0.88 or block.inferred,
             certainty=0.5 if block.inferred else block.position_score,
+            agreed=int(bool(block.authority) and block.position == _deputy_title(block.authority[-1][0][4:])),
             source="rule" if block.inferred else "ocr",
         )  # fmt: skip
     name = _read_name(sheet, pieces, block)
