@@ -190,6 +190,7 @@ def score_own(folder: Path, readings: Path) -> list[Row]:
         readings, folder.with_name("made-predictions"), {t["id"] for t in stack_truths}, load_forms()
     )
     there = truths(folder / "gt")
+    _list_wrong(folder.with_name("wrong-made.txt"), there, made, is_right)
     tally = tally_fields(there, made, is_right)
     for ident, truth in there.items():
         level, found = truth["level"], made.get(ident) or {"page_text": {}, "type": None, "page_rotation": {}}
@@ -242,6 +243,7 @@ def tally_fields(there: dict[str, dict], made: dict[str, dict], right: Judge) ->
             if name in by_hand:
                 groups.append("by hand")
                 tally[level, "by hand recognised"] += bool(item["handwritten"])
+                tally[level, "by hand not found"] += item["value"] is None
                 tally[level, "by hand accepted"] += accepted
             for group in groups:
                 tally[level, group] += 1
@@ -254,9 +256,38 @@ def tally_fields(there: dict[str, dict], made: dict[str, dict], right: Judge) ->
     return tally
 
 
+def wrong_fields(there: dict[str, dict], made: dict[str, dict], right: Judge) -> list[str]:
+    """What to look at, the worst first: accepted and wrong or by hand, entries by hand not seen as such, other wrong ones."""
+    found = []
+    for ident, truth in there.items():
+        by_hand = truth.get("handwritten") or []
+        for name, value in truth["fields"].items():
+            item = made.get(ident, {}).get("fields", {}).get(name)
+            item = item or {"value": None, "status": "missing", "handwritten": False, "confidence": 0}
+            good, accepted = right(name, item["value"], truth), item["status"] == "accepted"
+            kinds = [
+                (accepted and name in by_hand, "0 ACCEPTED BY HAND"),
+                (accepted and not good, "1 ACCEPTED WRONG"),
+                (name in by_hand and not item["handwritten"], "2 hand not seen"),
+                (not good, "3 wrong"),
+            ]
+            kind = next((said for is_so, said in kinds if is_so), None)
+            if kind:
+                confidence = item["confidence"]
+                found.append(
+                    f"{kind} {ident} {name} {value!r} <- {item['value']!r} {item['status']} {confidence}"
+                )
+    return sorted(found)
+
+
+def _list_wrong(path: Path, there: dict[str, dict], made: dict[str, dict], right: Judge) -> None:
+    path.write_text("".join(f"{line}\n" for line in wrong_fields(there, made, right)), "utf-8")
+
+
 def field_rows(corpus: str, levels: tuple[str, ...], tally: Counter) -> list[Row]:
     """Heading fields, all fields, handwriting, accepted shares."""
     rows = []
+    together = f"{corpus} made" if len(levels) > 1 else f"{corpus} {levels[0]}"
     for level in levels:
         rows.append(_row("heading fields right or rightly proposed", f"{corpus} {level}", _share(tally, level, "heading right", "heading"),
                          TARGETS["heading"].get(level), False, f"{tally[level, 'heading']} fields"))  # fmt: skip
@@ -265,20 +296,20 @@ def field_rows(corpus: str, levels: tuple[str, ...], tally: Counter) -> list[Row
                          TARGETS["all"].get(level), False, f"{tally[level, 'nine kinds']} fields"))  # fmt: skip
     hand = _sum(tally, levels, "by hand")
     if hand:
-        rows.append(_row("entries by hand recognised as handwriting", corpus, _sum(tally, levels, "by hand recognised") / hand,
-                         0.97, False, f"{hand} fields"))  # fmt: skip
-        rows.append(Row("entries by hand accepted without a person", corpus, float(_sum(tally, levels, "by hand accepted")), "",
+        rows.append(_row("entries by hand recognised as handwriting", together, _sum(tally, levels, "by hand recognised") / hand,
+                         0.97, False, f"{hand} fields, {_sum(tally, levels, 'by hand not found')} not found at all"))  # fmt: skip
+        rows.append(Row("entries by hand accepted without a person", together, float(_sum(tally, levels, "by hand accepted")), "",
                         0.0, True, f"{hand} fields"))  # fmt: skip
-        rows.append(_row("entries by hand rightly proposed", corpus, _sum(tally, levels, "by hand right") / hand,
+        rows.append(_row("entries by hand rightly proposed", together, _sum(tally, levels, "by hand right") / hand,
                          None, False, f"{hand} fields"))  # fmt: skip
     accepted = _sum(tally, levels, "accepted")
     wrong = _sum(tally, levels, "accepted wrong")
-    rows.append(_row("accepted fields that are wrong", corpus, wrong / accepted if accepted else None, 0.005, True,
+    rows.append(_row("accepted fields that are wrong", together, wrong / accepted if accepted else None, 0.005, True,
                      f"{wrong} of {accepted}"))  # fmt: skip
     for level in levels:
         rows.append(_row("fields accepted without a person", f"{corpus} {level}", _share(tally, level, "accepted", "fields"),
                          TARGETS["accepted"].get(level), False, f"{tally[level, 'fields']} fields"))  # fmt: skip
-    rows.append(_row("single documents kept whole", corpus, _sum(tally, levels, "kept whole") / max(1, _sum(tally, levels, "documents")),
+    rows.append(_row("single documents kept whole", together, _sum(tally, levels, "kept whole") / max(1, _sum(tally, levels, "documents")),
                      None, False, f"{_sum(tally, levels, 'documents')} documents"))  # fmt: skip
     return rows
 
@@ -340,15 +371,16 @@ def score_evaluation(folder: Path, work: Path, processes: int, reuse: bool) -> l
         read_all(folder / "made", work / "made-readings", processes, reuse), work / "made", stacks, forms
     )
     rows += _evaluation_rows(folder, work / "made", LEVELS, [])
-    there = truths(folder / "made/gt")
-    rows += field_rows("eval", LEVELS, tally_fields(there, made, partial(_right_there, scorer)))
+    there, right = truths(folder / "made/gt"), partial(_right_there, scorer)
+    _list_wrong(work / "wrong-made.txt", there, made, right)
+    rows += field_rows("eval", LEVELS, tally_fields(there, made, right))
     found = predictions(
         read_all(folder / "real", work / "real-readings", processes, reuse), work / "real", set(), forms
     )
     rows += _evaluation_rows(folder, work / "real", ("real",), ["--gt", str(folder / "real"), "--real"])
-    rows += field_rows(
-        "eval", ("real",), tally_fields(truths(folder / "real"), found, partial(_right_there, scorer))
-    )
+    there = truths(folder / "real")
+    _list_wrong(work / "wrong-real.txt", there, found, right)
+    rows += field_rows("eval", ("real",), tally_fields(there, found, right))
     return rows
 
 
