@@ -137,9 +137,10 @@ def classify(sheets: list[Sheet], forms: Forms) -> Kind:
         return Kind(by_anchors[2], 0.5 + 0.3 * by_anchors[1], None)
     if symbol and symbol[0] != LETTER_KIND and symbol[0] in forms:
         return Kind(symbol[0], 0.75, None)
-    if title and title.score >= 0.8:
+    letter = LETTER_KIND in forms and _is_letter(sheet, symbol is not None)
+    if title and title.score >= 0.8 and not (letter and symbol):
         return Kind(title.code, 0.6, title)
-    if LETTER_KIND in forms and _is_letter(sheet, symbol is not None):
+    if letter:
         return Kind(LETTER_KIND, 0.97 if symbol else 0.8, None)
     if title:
         return Kind(title.code, 0.4, title)
@@ -148,6 +149,6 @@ def classify(sheets: list[Sheet], forms: Forms) -> Kind:
 
 def _is_letter(sheet: Sheet, has_symbol: bool) -> bool:
     folded = [fold(row.text).strip(" .,:-") for row in sheet.rows if row.top < 0.6 * sheet.reading.height]
-    subject = any(re.match(r"\W*v\s?/\s?v\b", text) for text in folded)
+    subject = any(re.match(r"\W*v\s?[^\w\s]{1,2}\s?v?\b", text) for text in folded)
     addressed = any("kinh gui" in text for text in folded)
     return subject or (addressed and has_symbol) or addressed

@@ -113,6 +113,8 @@ def _number_found(tail: list[Token], row: Row, gap: GapReading | None) -> Found:
     tokens = list(tail)
     if "/" not in text and len(tail) > 1 and is_symbol(tail[-1].text):
         text = f"{''.join(t.text for t in tail[:-1])}/{tail[-1].text}"
+    if "/" not in text:
+        text = normal_number(text)
     written = is_handwritten([t for t in tail if any(c.isdigit() for c in t.text) or "/" not in t.text][:2])
     if "/" in text:
         parts = [p for p in text.split("/") if p]
@@ -128,7 +130,7 @@ def _number_found(tail: list[Token], row: Row, gap: GapReading | None) -> Found:
         digits = _digits(head)
         plausible = bool(re.fullmatch(r"\d{1,6}[a-zA-Z]?", digits))
         if gap is not None and gap.text and (gap.handwritten >= 0.5 or not plausible):
-            value = "/".join([gap.text, *years, symbol])
+            value = "/".join([gap.text.split("/")[0], *years, symbol])
             return Found(value, printed, tokens or row.tokens, "number", valid=True, handwritten=gap.handwritten >= 0.5,
                          source="digits", gap_confidence=gap.confidence)  # fmt: skip
         value = normal_number("/".join([digits or head, *years, symbol]))
