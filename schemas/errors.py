@@ -309,6 +309,35 @@ class OutputInvalid(SohoaError):
     en = "The file made did not pass its check and was not kept."
 
 
+# --- the register ----------------------------------------------------------------------------------------------------
+class BookClosed(NotAllowedNow):
+    code = "book_closed"
+    vi = "Sổ hoặc tháng này đã khóa; không ghi thêm số được."
+    en = "The book or month is closed and takes no more numbers."
+    advice_vi = "Ghi vào sổ của năm hiện tại; sửa nội dung đã khóa bằng ghi chú mới."
+    advice_en = "Use the book of the current year; correct what is closed by a new note."
+
+
+class ClockWentBack(SohoaError):
+    """The machine's date is before the newest row of the book; a row may not be dated before the one above it."""
+
+    fault = Fault.SETUP
+    retry = True
+    code = "clock_went_back"
+    vi = "Ngày giờ của máy sớm hơn dòng cuối cùng trong sổ; chưa cấp số."
+    en = "The clock is behind the newest row of the book; no number was taken."
+    advice_vi = "Chỉnh lại ngày giờ của máy; nếu trước đó máy chạy sai về sau, xác nhận bằng chức năng „Chấp nhận đồng hồ“."
+    advice_en = "Set the clock; if it had been wrongly ahead before, accept the corrected clock."
+
+
+class RequestKeyReused(WrongUse):
+    code = "request_key_reused"
+    vi = "Mã yêu cầu này đã dùng cho nội dung khác."
+    en = "This request key was used for other contents."
+    advice_vi = "Tạo yêu cầu mới."
+    advice_en = "Make a new request."
+
+
 def all_errors() -> dict[str, type[SohoaError]]:
     """Every error class by its code."""
     import schemas.signing_errors  # noqa: F401 - its classes are subclasses once it is imported

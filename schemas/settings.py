@@ -8,12 +8,14 @@ from __future__ import annotations
 import hashlib
 import os
 import tomllib
+from datetime import date, time
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from schemas.errors import BadSettings
+from schemas.register import BookKind
 
 
 class Section(BaseModel):
@@ -82,6 +84,64 @@ class Work(Section):
     """A watched file is taken when it did not change for so long."""
 
 
+SYMBOLS: dict[BookKind, str] = {
+    BookKind.CERTIFIED: "SCT/BS",
+    BookKind.TRUE_COPY: "SY-{agency}",
+    BookKind.COPY_OF_COPY: "SL-{agency}",
+    BookKind.EXTRACT: "TrS-{agency}",
+    BookKind.REGISTER_COPY: "",
+}
+
+
+class Copies(Section):
+    """Rules of copies and their registers, each with its source."""
+
+    symbols: dict[BookKind, str] = SYMBOLS
+    """NĐ 23/2015 Đ13; NĐ 30/2020 PL I. SCTĐT/BS for a separate electronic book, as one provincial product has it. A book
+    keeps the symbol it was opened with. For the book of copies from the sổ gốc no symbol was found in the law."""
+    agency_symbol: str = "UBND"
+    """Abbreviation of the agency in the symbols of NĐ 30/2020."""
+    one_series_for_copies: bool = False
+    """True: SY, SL and TrS share one run of numbers ("đánh chung cho các loại bản sao", NĐ 30/2020 PL I [M-H]; not verified)."""
+    volume_label: str = "{volume:02d}/{year}"
+    """What stands on the cover as quyển số; NĐ 280/2025 Mẫu 01 says only "ghi theo thông tin đã ghi tại bìa sổ"."""
+    cut_off: time = time(15, 0)
+    """Received later than this: next working day. NĐ 23/2015 Đ7."""
+    return_by: time = time(17, 0)
+    """Hour put on the appointment slip; the office's own."""
+    extension_days: int = Field(2, ge=0)
+    """Working days, NĐ 23/2015 Đ21."""
+    weekend: list[int] = [6, 7]
+    """Days without work, 1 Monday to 7 Sunday."""
+    fixed_holidays: list[str] = ["01-01", "04-30", "05-01", "09-02"]
+    """Month-day, every year. Bộ luật Lao động 2019 Đ112 [M-H]."""
+    holidays: list[date] = []
+    """Holidays of a year by the yearly notice: Tết, Giỗ Tổ, the second day of 2/9, days in lieu."""
+    extra_working_days: list[date] = []
+    """Weekend days that are worked in exchange."""
+    fee_first_pages: int = Field(2, ge=0)
+    fee_first: int = Field(2_000, ge=0)
+    """Đồng a page of the original, first pages. TT 226/2016/TT-BTC."""
+    fee_next: int = Field(1_000, ge=0)
+    """Đồng a page after them."""
+    fee_max: int = Field(200_000, ge=0)
+    """Đồng a copy."""
+    charge_electronic: bool = True
+    """Whether an electronic copy costs the same; TT 226/2016 does not say."""
+
+    @field_validator("symbols")
+    @classmethod
+    def _rest_by_default(cls, value: dict[BookKind, str]) -> dict[BookKind, str]:
+        return SYMBOLS | value
+
+    @field_validator("fixed_holidays")
+    @classmethod
+    def _month_and_day(cls, value: list[str]) -> list[str]:
+        for text in value:
+            date.fromisoformat(f"2000-{text}")
+        return value
+
+
 class Settings(BaseSettings):
     """Everything that may differ between two installations."""
 
@@ -96,6 +156,7 @@ class Settings(BaseSettings):
     limits: Limits = Field(default_factory=Limits)
     reading: Reading = Field(default_factory=Reading)
     codes: Codes = Field(default_factory=Codes)
+    copies: Copies = Field(default_factory=Copies)
     work: Work = Field(default_factory=Work)
 
     @property
