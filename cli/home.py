@@ -6,6 +6,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from pydantic import BaseModel
+
 from schemas.errors import SetupError
 from schemas.settings import Settings, load_settings
 
@@ -55,17 +57,27 @@ def settings_text() -> str:
         "# Kho lưu trữ; để trống: thư mục store ở đây. / Empty: the folder `store` here.",
         '# store_url = ""',
     ]
-    for section, notes in _NOTES.items():
+    for section in Settings.model_fields:
+        values = getattr(defaults, section)
+        if not isinstance(values, BaseModel):
+            continue
         lines += ["", f"[{section}]"]
-        values = getattr(defaults, section).model_dump()
-        for name, note in notes.items():
-            lines += [f"# {line}" for line in note.split("\n")]
-            value = values[name]
-            lines.append(f"# {name} = {_toml(value)}" if value is not None else f'# {name} = ""')
+        for name, setting in type(values).model_fields.items():
+            note = _NOTES.get(section, {}).get(name) or setting.description or ""
+            lines += [f"# {line}" for line in note.split("\n") if line]
+            lines.append(f"# {name} = {_toml(getattr(values, name))}")
     return "\n".join(lines) + "\n"
 
 
 def _toml(value: object) -> str:
+    if value is None:
+        return '""'
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(_toml(item) for item in value)}]"
+    if isinstance(value, dict):
+        return f"{{ {', '.join(f'{_toml(str(key))} = {_toml(item)}' for key, item in value.items())} }}"
     if isinstance(value, str):
         return f'"{value.translate(_QUOTED)}"'
     return f"{value:_}" if isinstance(value, int) else str(value)

@@ -9,7 +9,10 @@ import typer
 from cli.call import NEEDS_PERSON, Call, user
 from cli.terminal import clean, print_json, say, show_error, shown, table
 
-KEY_FIELDS = ("so_ky_hieu", "ngay_ban_hanh", "ho_ten", "trich_yeu", "co_quan_ban_hanh")
+KEY_FIELDS = (
+    "so_ky_hieu", "ngay_ban_hanh", "ho_ten", "vo_ho_ten", "chong_ho_ten", "ten_ho_kinh_doanh", "chu_ho", "chu_dau_tu",
+    "doi_tuong", "trich_yeu", "co_quan_ban_hanh",
+)  # fmt: skip
 """What tells one hit from another in a list."""
 
 
@@ -88,7 +91,7 @@ def find(
 
 def _key_facts(fields: dict[str, str | None]) -> str:
     values = [shown(fields[name]) for name in KEY_FIELDS if fields.get(name)]
-    return " · ".join(values[:4])
+    return " · ".join(values[:5])
 
 
 def export(

@@ -61,7 +61,7 @@ def list_waiting(
         say("Không có giấy tờ nào chờ xem.")
     else:
         rows = [
-            (row.id, kind, ", ".join(map(str, row.pages)), "\n".join(why))
+            (row.id, kind, ", ".join(map(str, row.pages)), "; ".join(why))
             for (row, why), kind in zip(found, kinds, strict=True)
         ]
         table(("Mã", "Loại giấy tờ", "Trang", "Vì sao"), rows)
@@ -239,6 +239,7 @@ def print_record(desk: Desk, row: DocumentRow) -> None:
         ("Trường", "Tên trường", "Giá trị", "In trên giấy", "Tin cậy", "Tr.", "Trạng thái", "Lưu ý"),
         [_line(desk, row, name, field) for name, field in waiting + others],
         colours=[colours.get(field.status) for _, field in waiting + others],
+        unbroken=("Tên trường", "Trạng thái"),
     )
     for check in row.checks:
         if check.result is not CheckResult.OK and check.code != "required":

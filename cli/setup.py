@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from cli.call import NEEDS_PERSON, Call
-from cli.terminal import clean, coloured, print_json, say
+from cli.terminal import clean, coloured, print_json, say, where
 
 COULD_NOT_RUN = 3
 _MARKS = {"ok": ("✓", "32"), "warning": ("!", "33"), "failed": ("✗", "31")}
@@ -31,7 +31,7 @@ def init(context: typer.Context) -> None:
         else f"Thư mục dữ liệu đã có sẵn, không thay đổi gì: {clean(call.home)}"
     )
     say(f"Cấu hình: {clean(call.home / SETTINGS_FILE)}")
-    say(f'Tiếp theo: sohoa digitise ĐƯỜNG_DẪN --home "{clean(call.home)}"')
+    say(f"Tiếp theo: sohoa digitise ĐƯỜNG_DẪN{where(call.home)}")
 
 
 def doctor(

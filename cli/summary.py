@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from cli.terminal import clean, place, say, table
+from cli.terminal import clean, place, say, table, where
 
 if TYPE_CHECKING:
     from schemas.results import DigitiseResult
@@ -56,11 +56,10 @@ def print_summary(result: DigitiseResult, settings: Settings) -> None:
         if len(result.quarantine) > QUARANTINE_SHOWN:
             say(f"  … và {len(result.quarantine) - QUARANTINE_SHOWN} mục nữa")
     say()
-    home = clean(settings.home)
-    say(f"Bản gốc, bản PDF tìm kiếm được và dữ liệu nằm trong: {home}")
+    say(f"Bản gốc, bản PDF tìm kiếm được và dữ liệu nằm trong: {clean(settings.home)}")
     say("Lệnh tiếp theo:")
     for command, meaning in _next(result, bool(waiting), len(waiting) < len(rows)):
-        say(f'  sohoa {command} --home "{home}"   # {meaning}')
+        say(f"  sohoa {command}{where(settings.home)}   # {meaning}")
 
 
 def accounting(result: DigitiseResult) -> str:
@@ -78,7 +77,9 @@ def accounting(result: DigitiseResult) -> str:
 
 
 def _pages(pages: list[int]) -> str:
-    return str(pages[0]) if len(pages) == 1 else f"{pages[0]}–{pages[-1]}"
+    """`3`, `2–4`; `2, 4` where a blank back was passed over."""
+    whole = len(pages) > 1 and pages == list(range(pages[0], pages[-1] + 1))
+    return f"{pages[0]}–{pages[-1]}" if whole else ", ".join(map(str, pages))
 
 
 def _next(result: DigitiseResult, waiting: bool, ready: bool) -> list[tuple[str, str]]:

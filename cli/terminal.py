@@ -10,9 +10,10 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import sys
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -48,21 +49,27 @@ def coloured(text: str, code: str) -> str:
 
 
 def table(
-    headings: Sequence[str], rows: Iterable[Sequence[object]], *, colours: Sequence[str | None] = ()
+    headings: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    *,
+    colours: Sequence[str | None] = (),
+    unbroken: Sequence[str] = (),
 ) -> None:
-    """Rows under headings; `colours` names a colour a row."""
+    """Rows under headings, columns without any entry left out. `colours` names a colour a row; `unbroken` the headings of
+    columns that a person copies from."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
+    used = [n for n in range(len(headings)) if any(str(row[n]) for row in rows)]
     console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH_OF_A_FILE)
     drawn = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for heading in headings:
-        drawn.add_column(heading, overflow="fold")
+    for n in used:
+        drawn.add_column(headings[n], overflow="fold", no_wrap=headings[n] in unbroken)
     for number, row in enumerate(rows):
         colour = colours[number] if number < len(colours) else None
-        drawn.add_row(*(Text(clean(cell), style=colour or "") for cell in row))
+        drawn.add_row(*(Text(clean(row[n]), style=colour or "") for n in used))
     console.print(drawn)
 
 
@@ -82,6 +89,12 @@ def place(path: str | Path) -> str:
     """A path, short where it lies below the current folder."""
     path, here = Path(path), Path.cwd()
     return clean(path.relative_to(here) if path.is_absolute() and path.is_relative_to(here) else path)
+
+
+def where(home: Path) -> str:
+    """` --home …` as the next command needs it; nothing where it finds the home by itself."""
+    known = home == Path(os.environ.get("SOHOA_HOME") or "sohoa-data")
+    return "" if known else f" --home {clean(shlex.quote(str(home)))}"
 
 
 def moment(at: datetime) -> str:

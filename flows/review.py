@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 # Pictures and kinds of paper are loaded where they are used: a search must answer at once.
 WAITING = (FieldStatus.REVIEW, FieldStatus.MISSING)
+NAMES_SHOWN = 4
+"""Fields named in one reason; the record itself shows all."""
 BY_PERSON = (FieldStatus.CONFIRMED, FieldStatus.CORRECTED)
 
 
@@ -84,7 +86,10 @@ def reasons(desk: Desk, document: DocumentRow) -> list[str]:
     said = []
     for text, names in (("viết tay", by_hand), ("không tìm thấy", missing), ("đọc chưa chắc", doubtful)):
         if names:
-            said.append(f"{text}: {', '.join(desk.field_name(document.type, n) for n in names)}")
+            more = f" và {len(names) - NAMES_SHOWN} trường nữa" if len(names) > NAMES_SHOWN else ""
+            said.append(
+                f"{text}: {', '.join(desk.field_name(document.type, n) for n in names[:NAMES_SHOWN])}{more}"
+            )
     for check in unsettled(document):
         if check.code != "required":
             # Checks of fields name them; checks of pages carry the page numbers.

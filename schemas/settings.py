@@ -21,7 +21,7 @@ from schemas.register import BookKind
 class Section(BaseModel):
     """A misspelt setting is an error, not a default."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
 
 class Limits(Section):

@@ -119,8 +119,9 @@ def test_settings_file_says_every_default():
     values["reading"]["tessdata"] = None  # TOML has no null: empty says it
     said = Settings(**values)
     assert said == Settings()
-    for section in ("office", "codes", "reading", "limits", "work"):
-        assert set(values[section]) == set(getattr(Settings(), section).model_dump())
+    for section, default in Settings().model_dump().items():
+        if isinstance(default, dict):
+            assert set(values[section]) == set(default), section
 
 
 def test_codes_that_the_law_leaves_open_carry_their_source():

@@ -11,7 +11,6 @@ import typer
 
 from cli.main import app, main
 from schemas.errors import all_errors
-from schemas.settings import Settings
 from tests.small_papers import continued, decision, separator, tiff
 from tests.sohoa_command import ROOT, small_office, sohoa
 
@@ -135,20 +134,9 @@ def test_every_command_is_in_the_clerks_guide():
         assert f"sohoa {name}" in told, name
 
 
-def test_every_setting_with_its_default_is_in_the_operators_guide():
-    sections = ("office", "codes", "reading", "limits", "work")
-    row = rf"^\| `((?:{'|'.join(sections)})\.\w+)` \| (.*?) \|$"
-    rows = dict(re.findall(row, text("docs/operator.md"), re.MULTILINE))
-    wanted = {}
-    for section in sections:
-        for name, value in getattr(Settings(), section).model_dump().items():
-            wanted[f"{section}.{name}"] = f"`{value}`" if value != "" else "(empty)"
-    assert rows == wanted
-
-
 def test_every_error_is_in_the_operators_guide():
     told = set(re.findall(r"^\| `(\w+)` \| \w+ \| (?:yes|no) \|", text("docs/operator.md"), re.MULTILINE))
-    wanted = {code for code, cls in all_errors().items() if cls.__module__ == "schemas.errors"}
+    wanted = {code for code, cls in all_errors().items() if cls.__module__.startswith("schemas.")}
     assert told == wanted, f"docs/operator.md, section Errors: {told ^ wanted}"
 
 
