@@ -16,6 +16,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import chain
 
+import numpy as np
 import pikepdf
 import pypdfium2
 import pypdfium2.raw as pdfium_c
@@ -259,12 +260,15 @@ def _same_words(document: pypdfium2.PdfDocument, number: int, reading: PageReadi
     text_page = page.get_textpage()
     raw = text_page.get_text_range()
     found = _bare(raw)
-    lost = Counter(chain.from_iterable(text for _, text in words)) - Counter(found)
-    lost_words = [text for text in {text for _, text in words} if text not in found]
+    sure = _apart(words)
+    lost = Counter(chain.from_iterable(sure)) - Counter(found)
+    lost_words = [text for text in set(sure) if text not in found]
     if lost or lost_words:
         raise OutputInvalid(f"page {number}: text lost: {lost_words[:5]} {''.join(lost.elements())[:20]!r}")
     whole = [
-        (word, text) for word, text in words if len(text) > 2 and text == textlayer.layer_text(word.text)
+        (word, text)
+        for word, text in words
+        if len(text) > 2 and text == textlayer.layer_text(word.text) and any(c.isalnum() for c in text)
     ]
     unique = [(word, text) for word, text in whole if found.count(text) == 1]
     step = max(1, len(unique) // SAMPLE_WORDS)
@@ -276,6 +280,20 @@ def _same_words(document: pypdfium2.PdfDocument, number: int, reading: PageReadi
     for word, text in unique[::step]:
         at = found.index(text)
         _in_place(page, text_page, index[at], index[at + len(text) - 1], word, reading, number)
+
+
+def _apart(words: list[tuple[Word, str]]) -> list[str]:
+    """Texts of words that no other word lies over. Where two do, pdfium takes equal letters for one printed twice to look
+    bold and gives out only one of them."""
+    if not words:
+        return []
+    left, top, right, bottom = np.array([word.box for word, _ in words], float).T
+    across = np.minimum(right[:, None], right) - np.maximum(left[:, None], left)
+    down = np.minimum(bottom[:, None], bottom) - np.maximum(top[:, None], top)
+    overlaid = (across > 0) & (down > 0.2 * (bottom - top)[:, None])
+    np.fill_diagonal(overlaid, False)
+    either = overlaid | overlaid.T
+    return [text for (_, text), hidden in zip(words, either.any(axis=1), strict=True) if not hidden]
 
 
 def _in_place(page, text_page, first: int, last: int, word: Word, reading: PageReading, number: int) -> None:
