@@ -25,8 +25,9 @@ from storage.objects import ObjectStore
 AHEAD = 2
 """Jobs a process holds: the one it does and the next, so that it never waits for the coordinator."""
 START_SECONDS = 120.0
-RECYCLE_BYTES = 340_000_000
-"""A process that holds more after a job is replaced: at most 350 MB each (issue: memory)."""
+RECYCLE_BYTES = 280_000_000
+"""A process that holds more between jobs is replaced: a page takes up to 80 MB more while it is read, and no process
+should pass 350 MB."""
 ROOT = Path(__file__).resolve().parent.parent
 
 
