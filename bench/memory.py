@@ -1,30 +1,32 @@
-"""Memory of one page process over many pages: the jobs of `flows.pages`, one after the other, never recycled.
+"""Memory of one page process over many pages: the process and the jobs of `sohoa digitise`, never recycled.
 
-    python -m bench.memory FOLDER PAGES          the process that is measured; prints one JSON line every few pages
-
-FOLDER holds the papers; they are gone through again and again, every reading cut, understood and made into a PDF/A in a
-store, as the page processes of `sohoa digitise` do.
+A set of papers is gone through again and again, every reading cut, understood and made into a PDF/A in a store.
 """
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from bench.report_rows import ROOT, Result, Row
+from bench.report_rows import Result, Row
 from bench.versus_ocrmypdf import MIX
+from flows import pool as pool_module
+from flows.pages import Archiving, Cut, MakeDocument, Original, ReadPage
+from ocr.intake import inspect
 from samples.sets import make_set
-from schemas.errors import SohoaError
+from schemas.errors import OutputInvalid
+from schemas.settings import Settings, Work
+from storage.objects import archive_key, open_store, original_key
 
 SEED = 550_301
 EVERY = 50
 MEGABYTE = 1_000_000
+SECONDS = 300.0
+"""Allowed for a job; generous, because others use the machine too."""
 FLAT = 10.0
 """MB a thousand pages by which the trend of the second half may rise."""
 
@@ -35,12 +37,7 @@ def measure(work: Path, *, pages: int, papers: int = 20, every: int = EVERY) -> 
     shutil.rmtree(folder, ignore_errors=True)
     for level in dict.fromkeys(MIX):
         make_set(level, max(1, papers * MIX.count(level) // len(MIX)), SEED, folder)
-    command = [sys.executable, "-m", "bench.memory", str(folder), str(pages), str(every)]
-    environment = os.environ | {"OMP_THREAD_LIMIT": "1", "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(f"the measured process ended with {done.returncode}: {done.stderr[-800:]}")
-    points = [json.loads(line) for line in done.stdout.splitlines()]
+    points = work_through(folder, pages, every)
     return summary(points, len(list(folder.glob("input/*.pdf"))))
 
 
@@ -90,14 +87,9 @@ def summary(points: list[dict], papers: int) -> Result:
 
 
 # --- the process that is measured ------------------------------------------------------------------------------------
-def work_through(folder: Path, pages: int, every: int) -> None:
-    """Does the jobs and prints a sample after every `every` pages and at the end."""
-    from flows.pages import Archiving, Bench, Cut, MakeDocument, Original, ReadPage
-    from ocr.intake import inspect
-    from schemas.settings import Settings
-    from storage.objects import archive_key, open_store, original_key
-
-    settings = Settings(home=folder / "home")
+def work_through(folder: Path, pages: int, every: int) -> list[dict]:
+    """Has one page process of `flows.pool` do the jobs; a sample after every `every` pages and at the end."""
+    settings = Settings(home=folder / "home", work=Work(processes=1, pages_a_process=10**9))
     store = open_store(settings.store)
     originals = []
     for path in sorted((folder / "input").glob("*.pdf")):
@@ -105,38 +97,57 @@ def work_through(folder: Path, pages: int, every: int) -> None:
         info = inspect(data, path.name, settings.limits)
         store.put(original_key(info.sha256), data)
         originals.append(Original(info, original_key(info.sha256)))
-    bench = Bench(settings, store)
+    points: list[dict] = []
     done = refused = round_ = 0
-    while done < pages:
-        original = originals[round_ % len(originals)]
-        keys = {}
-        for page in range(1, original.info.pages + 1):
-            keys[page] = f"readings/{round_}/{page}"
-            store.put(keys[page], ReadPage("", original, page, 60).run(bench))
-            done += 1
-            if done % every == 0:
-                sample(done, refused)
-        cut, _ = Cut("", keys, False, 60).run(bench)
-        for index, numbers in enumerate(cut.documents):
-            name = f"D-{round_}-{index}"
-            archiving = Archiving(name, archive_key(name), "2026-01-01T08:00:00+07:00", "", "bench")
-            try:
-                MakeDocument("", index, original, {n: keys[n] for n in numbers}, archiving, 60).run(bench)
-            except SohoaError:
-                refused += 1
-        for item in [*store.list("readings/"), *store.list("archive/")]:
-            store.delete(item.key, item.version)  # a thousand pages must not fill a disk
-        round_ += 1
-    sample(done, refused)
-    bench.close()
+    recycle, pool_module.RECYCLE_BYTES = (
+        pool_module.RECYCLE_BYTES,
+        sys.maxsize,
+    )  # recycling would hide what is looked for
+    try:
+        with pool_module.WorkerPool(settings, store) as pool:
+            while done < pages:
+                original = originals[round_ % len(originals)]
+                keys = {}
+                for page in range(1, original.info.pages + 1):
+                    keys[page] = f"readings/{round_}/{page}"
+                    store.put(keys[page], _result(pool, ReadPage("", original, page, SECONDS)))
+                    done += 1
+                    if done % every == 0:
+                        points.append(sample(pool, done, refused))
+                cut, _ = _result(pool, Cut("", keys, False, SECONDS))
+                for index, numbers in enumerate(cut.documents):
+                    name = f"D-{round_}-{index}"
+                    archiving = Archiving(name, archive_key(name), "2026-01-01T08:00:00+07:00", "", "bench")
+                    mine = {n: keys[n] for n in numbers}
+                    try:
+                        _result(pool, MakeDocument("", index, original, mine, archiving, SECONDS))
+                    except OutputInvalid:
+                        refused += 1
+                for item in [*store.list("readings/"), *store.list("archive/")]:
+                    store.delete(item.key, item.version)  # a thousand pages must not fill a disk
+                round_ += 1
+            points.append(sample(pool, done, refused))
+    finally:
+        pool_module.RECYCLE_BYTES = recycle
+    return points
 
 
-def sample(pages: int, refused: int) -> None:
-    """Resident bytes now and at most so far, from the system."""
-    facts = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text("utf-8").splitlines())
+def _result(pool: pool_module.WorkerPool, job: pool_module.Job) -> Any:
+    """Waits for the one job; raises what it raised."""
+    pool.submit(job)
+    while not (outcomes := pool.wait(1.0)):
+        pass
+    if outcomes[0].error is not None:
+        raise outcomes[0].error
+    return outcomes[0].result
+
+
+def sample(pool: pool_module.WorkerPool, pages: int, refused: int) -> dict:
+    """Resident bytes of its one process now and at most so far, from the system."""
+    (process,) = pool._processes
+    status = Path(f"/proc/{process.popen.pid}/status").read_text("utf-8")
+    facts = dict(line.split(":", 1) for line in status.splitlines())
     rss, peak = (int(facts[name].split()[0]) * 1024 for name in ("VmRSS", "VmHWM"))
-    print(json.dumps({"pages": pages, "rss": rss, "peak": peak, "refused": refused}), flush=True)
-
-
-if __name__ == "__main__":
-    work_through(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
+    if pool.crashes:
+        raise RuntimeError("the page process crashed: its memory began anew")
+    return {"pages": pages, "rss": rss, "peak": peak, "refused": refused}
