@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -34,7 +35,8 @@ class Shown:
 
     def update(self, counts: Counts) -> None:
         if self._live:
-            line = text(counts)
+            # A line that wraps could not be written over.
+            line = text(counts)[: max(20, shutil.get_terminal_size().columns - 1)]
             sys.stderr.write("\r" + line + " " * max(0, self._length - len(line)))
             sys.stderr.flush()
             self._length = len(line)
