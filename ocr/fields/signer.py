@@ -29,7 +29,6 @@ from ocr.normalise import (
     tidy,
     title_name,
 )
-from schemas.page import Box, PageReading
 
 POSITIONS = (
     "CHỦ TỊCH", "PHÓ CHỦ TỊCH", "GIÁM ĐỐC", "PHÓ GIÁM ĐỐC", "TRƯỞNG PHÒNG", "PHÓ TRƯỞNG PHÒNG", "CHÁNH VĂN PHÒNG",
@@ -348,29 +347,6 @@ def _name_alone(sheet: Sheet, pieces: list[Row]) -> Found | None:
                 text = " ".join(t.text for t in tokens)
                 return Found(name, text, tokens, "name", label=0.4, certainty=0.4 if repaired else 0.7)
     return None
-
-
-def unread_zone(reading: PageReading, form: Form | None = None) -> Box | None:
-    """Where on a page a signer begins but no name was read (the seal covers it): worth reading again by itself. Box in
-    the read frame; None when there is no signer or the name was found."""
-    sheet = Sheet.of(reading)
-    named = [key(line) for line in form.named_signer_line] if form else [key("NGƯỜI KÝ")]
-    rows = _before_copy_block(sheet)
-    pieces = [s for row in rows for s in _right_parts(row, 0.42 * reading.width)]
-    start = _find_start(sheet, pieces, named)
-    if start is None:
-        return None
-    block = _read_block(sheet, pieces, start)
-    name = _read_name(sheet, pieces, block)
-    if name is not None and name.valid and name.certainty == 1.0 and block.position and not block.inferred:
-        return None
-    top = pieces[start].top - 0.5 * sheet.line_height
-    return (
-        0.42 * reading.width,
-        top,
-        float(reading.width),
-        min(float(reading.height), top + 17 * sheet.line_height),
-    )
 
 
 def _read_name(sheet: Sheet, pieces: list[Row], block: _Block) -> Found | None:

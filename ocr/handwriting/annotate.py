@@ -255,6 +255,8 @@ def _marks(crop: np.ndarray) -> np.ndarray:
 def _without_slivers(crop: np.ndarray) -> np.ndarray:
     """Grey crop without the slivers of neighbouring letters at its left and right edge, which look like a 1."""
     grey = to_grey(crop).copy()
+    if not grey.size:
+        return grey
     paper = float(np.percentile(grey, 85))
     ink = (grey < paper - max(30.0, 0.25 * (paper - float(grey.min())))).astype(np.uint8)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
