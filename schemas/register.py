@@ -340,12 +340,48 @@ class PublicStatus(_Frozen):
     decision: str | None = None
 
 
+class RefusalReason(_Frozen):
+    """One reason for which an original may not be certified."""
+
+    code: str
+    text: str
+    """As the law words it."""
+    source: str
+    exceptions: tuple[str, ...] = ()
+    """Papers to which it does not apply."""
+    exceptions_source: str = ""
+
+
+class NoticeTemplate(_Frozen):
+    """Wording of a written notice; a new wording is a new version."""
+
+    name: str
+    version: int
+    source: str
+    text: str
+
+
+class RefusalRequest(_Frozen):
+    """What is refused, why, and who signs the notice."""
+
+    request_key: FilledLine
+    agency: FilledLine
+    agency_name: FilledLine
+    requester: FilledLine
+    original: FilledLine
+    reasons: tuple[str, ...] = Field(min_length=1)
+    """Codes of the checklist."""
+    explanation: Line = ""
+    officer: FilledLine
+    officer_title: Line = ""
+
+
 class Refusal(_Frozen):
     """A request that was refused, with the written notice (NĐ 23/2015 Đ22)."""
 
     id: str
     request_key: str
-    series: Series
+    agency: str
     at: AwareDatetime
     who: str
     requester: str

@@ -10,6 +10,7 @@ import os
 import tomllib
 from datetime import date, time
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -111,7 +112,7 @@ class Copies(Section):
     """Hour put on the appointment slip; the office's own."""
     extension_days: int = Field(2, ge=0)
     """Working days, NĐ 23/2015 Đ21."""
-    weekend: list[int] = [6, 7]
+    weekend: list[Annotated[int, Field(ge=1, le=7)]] = Field([6, 7], max_length=6)
     """Days without work, 1 Monday to 7 Sunday."""
     fixed_holidays: list[str] = ["01-01", "04-30", "05-01", "09-02"]
     """Month-day, every year. Bộ luật Lao động 2019 Đ112 [M-H]."""

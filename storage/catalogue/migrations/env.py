@@ -2,6 +2,7 @@
 
 from alembic import context
 
+import storage.register.tables  # noqa: F401  (its tables belong to the same metadata)
 from storage.catalogue.tables import metadata
 
 context.configure(
