@@ -151,6 +151,8 @@ class SignatureRequest(_Frozen):
     captured_at: datetime | None = None
     """When the paper was captured; shown by the scanning clerk's signature."""
     level: Level = Level.B_B
+    own_right: bool = False
+    """The person is the competent one (Chủ tịch UBND cấp xã, NĐ 280/2025) and needs no delegation."""
     delegation: DelegationRecord | None = None
 
     _offset = field_validator("captured_at")(lambda value: value and _with_offset(value))

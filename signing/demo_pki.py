@@ -377,7 +377,7 @@ def _make(folder: Path, agency: str, people: dict[Role, str]) -> None:
         password = secrets.token_urlsafe(16)
         _private(fresh / "password", password.encode())
         for role in Role:
-            subject = _name(people[role], agency) if role in people else _name(agency)
+            subject = _name(people[role], agency) if role in people else _name(agency, agency)
             key = rsa.generate_private_key(public_exponent=65537, key_size=KEY_BITS)
             usage = ("digital_signature", "content_commitment")
             certificate = _issued(ca, ca_key, subject, key.public_key(), None, None, usage, False)
