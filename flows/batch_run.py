@@ -191,8 +191,15 @@ class BatchRun:
     def _renew_claims(self) -> None:
         if monotonic() - self._renewed > RENEW_SECONDS:
             self._renewed = monotonic()
-            for file_id in self._open:
-                self.catalogue.renew_claim(file_id, self.worker, LEASE_SECONDS)
+            for file_id in list(self._open):
+                try:
+                    self.catalogue.renew_claim(file_id, self.worker, LEASE_SECONDS)
+                except NotAllowedNow:
+                    self._taken_away(self._open.pop(file_id))
+
+    def _taken_away(self, file: OpenFile) -> None:
+        """This machine slept longer than the lease, and another worker went on with the file."""
+        self.messages.append(f"Tệp {file.row.path} đã được tiến trình khác nhận xử lý.")
 
     def _begin(self, row: FileRow) -> None:
         """Finds which pages are read already and has the others read."""
@@ -232,7 +239,9 @@ class BatchRun:
         return {e.page for e in entries if e.file == row.id and e.page and e.code != OutputInvalid.code}
 
     def _take_outcome(self, outcome: Outcome) -> None:
-        file = self._open[outcome.job.file]
+        file = self._open.get(outcome.job.file)
+        if file is None:  # taken away meanwhile
+            return
         self.meter.current = file.info.name
         error = outcome.error
         if error is not None and not isinstance(error, InputRejected | OutputInvalid):
@@ -352,7 +361,7 @@ class BatchRun:
                 who=self.who,
             )
         except NotAllowedNow:
-            self.messages.append(f"Tệp {file.row.path} đã được tiến trình khác nhận xử lý.")
+            self._taken_away(file)
             return
         self.meter.files_done += 1
         self.meter.pages_recorded += file.info.pages

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from threading import Event
 
 from flows.digitise import digitise
 from flows.progress import Progress
 from flows.watch import Sightings, adopt, claim, finish, give_back, scan_inbox, unfinished
-from schemas.errors import Fault, SohoaError
+from schemas.errors import Fault, NotFound, SohoaError
 from schemas.results import DigitiseResult
 from schemas.settings import Settings
 
@@ -32,7 +33,8 @@ def watch_folder(
     """Digitises each file or folder that settles in `inbox`, one batch each, until `stop` is set; how many.
 
     Work of watchers that died is taken over first. When the disk, the network or the catalogue fails, it is tried again
-    after a while and `on_problem` is told. Raises SetupError and its like, which no waiting mends.
+    after a while; a thing that cannot be a batch (too many files, gone) is refused; `on_problem` is told of both. Raises
+    SetupError and what else no waiting mends.
     """
     inbox = Path(os.path.abspath(inbox))
     sightings, handled = Sightings(), 0
@@ -50,12 +52,17 @@ def watch_folder(
                     waiting.append(claimed)
                     break  # one after the other: what settles meanwhile is claimed by whoever is free
         except SohoaError as error:
-            if not error.retry or error.fault is not Fault.SYSTEM:
+            again = error.retry and error.fault is Fault.SYSTEM
+            if not again and error.fault not in (Fault.INPUT, Fault.USER):
                 raise
             log.warning("%s", error)
             if on_problem:
                 on_problem(error)
-            stop.wait(max(poll_seconds, 5.0))
+            if again:
+                stop.wait(max(poll_seconds, 5.0))
+            elif waiting:
+                with suppress(NotFound):
+                    finish(waiting.pop(0), inbox, "refused")
         if not waiting:
             stop.wait(poll_seconds)
     for claimed in waiting:  # not begun

@@ -70,7 +70,9 @@ class _Process:
 
 def process_count(settings: Settings) -> int:
     """Page processes: as set, else one for each core this process may use."""
-    return settings.work.processes or len(os.sched_getaffinity(0))
+    if settings.work.processes:
+        return settings.work.processes
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class WorkerPool:

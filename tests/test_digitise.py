@@ -4,84 +4,33 @@ from __future__ import annotations
 
 import json
 import os
-import threading
-from dataclasses import dataclass
 from pathlib import Path
 
 import jsonschema
 import pytest
 
-from flows.batch_run import doubtful_pages
+from flows.batch_run import BatchRun, doubtful_pages
 from flows.digitise import continue_batch, digitise
-from flows.extract import extract_files
-from flows.inbox import watch_folder
 from flows.pages import Bench, Original, ReadPage, unpacked
 from flows.pool import WorkerPool
 from ocr.intake import inspect
 from ocr.separate import Separation
 from schemas.document import DocumentStatus
 from schemas.errors import DiskFull, MissingProgram, PageFailed, PageTimeout, SohoaError, WrongUse
-from schemas.results import DigitiseResult, json_schema
+from schemas.results import json_schema
 from schemas.settings import Office as OfficeSettings
-from storage.catalogue import Catalogue, FileStatus, PageStatus
-from storage.objects import LocalStore, open_store, original_key
+from storage.catalogue import FileStatus, PageStatus
+from storage.objects import LocalStore, original_key
 from tests.small_papers import (
-    blank,
     continued,
     decision,
-    pdf,
     png,
-    separator,
-    settings_for,
     signed_pdf,
     tiff,
 )
 
+pytest_plugins = ["tests.small_office"]
 SCHEMA = Path(__file__).resolve().parents[1] / "schemas" / "digitise.schema.json"
-
-
-@dataclass
-class Office:
-    """A home folder and a folder of scans."""
-
-    home: Path
-    scans: Path
-
-    def drop(self, name: str, data: bytes) -> Path:
-        path = self.scans / name
-        path.write_bytes(data)
-        return path
-
-    def settings(self, **more):
-        return settings_for(self.home, **more)
-
-    def digitise(self, *paths: Path, **more) -> DigitiseResult:
-        options = {k: more.pop(k) for k in ("processes", "page_seconds", "min_dpi", "office") if k in more}
-        return digitise(list(paths) or [self.scans], self.settings(**options), **more)
-
-    def catalogue(self) -> Catalogue:
-        return Catalogue.open(self.settings().database)
-
-    def store(self) -> LocalStore:
-        return open_store(self.settings().store)
-
-
-@pytest.fixture
-def office(tmp_path: Path) -> Office:
-    scans = tmp_path / "scans"
-    scans.mkdir()
-    return Office(tmp_path / "home", scans)
-
-
-@pytest.fixture(scope="module")
-def stack_done(tmp_path_factory) -> tuple[Office, DigitiseResult]:
-    """A stack of two decisions (one of two pages) with a separator and a blank page, and a single scan."""
-    root = tmp_path_factory.mktemp("stack")
-    (root / "scans").mkdir()
-    made = Office(root / "home", root / "scans")
-    made.drop("stack.tif", tiff(decision(12), continued(2), blank(), separator(), decision(13)))
-    made.drop("single.png", png(decision(14)))
-    return made, made.digitise(processes=2, dossier_code="H26.12-230315-0007", declared_pages=6)
 
 
 def broken_on(page: int, how: str):
@@ -363,6 +312,21 @@ def test_a_full_disk_loses_nothing_that_was_taken_in(office, monkeypatch):
         assert len(catalogue.batches()) == 1
 
 
+def test_a_file_that_another_worker_took_over_is_left_to_it(office, monkeypatch):
+    office.drop("a.png", png(decision(1)))
+    record = BatchRun._record
+
+    def taken_before(run, file):
+        run.catalogue.release_claims(run.batch.id)
+        run.catalogue.claim_file(run.batch.id, "another~machine")
+        record(run, file)
+
+    monkeypatch.setattr(BatchRun, "_record", taken_before)
+    result = office.digitise()
+    assert result.documents == [] and not result.finished
+    assert result.messages[0].endswith("đã được tiến trình khác nhận xử lý.")
+
+
 # --- read again ------------------------------------------------------------------------------------------------------
 def test_other_settings_read_again_and_keep_what_a_person_did(office):
     office.drop("a.png", png(decision(21)))
@@ -390,55 +354,6 @@ def test_other_bytes_are_the_next_version(office):
     with office.catalogue() as catalogue:
         assert [v.version for v in catalogue.versions(document.id)] == [1, 2]
         assert catalogue.document(document.id).version == 2
-
-
-# --- extract and watch -----------------------------------------------------------------------------------------------
-def test_extract_writes_one_file_a_document_and_keeps_nothing(office, tmp_path):
-    office.drop("stack.tif", tiff(decision(1), separator(), decision(2)))
-    office.drop("one.pdf", pdf(decision(3), continued(2)))
-    office.drop("bad.pdf", b"%PDF-1.4 nothing")
-    out = tmp_path / "out"
-    result = extract_files([office.scans], out, office.settings(processes=2))
-    assert sorted(p.name for p in result.written) == ["one.json", "stack-1.json", "stack-2.json"]
-    assert sorted(p.name for p in out.iterdir()) == ["one.json", "stack-1.json", "stack-2.json"]
-    assert [(Path(q.source).name, q.page) for q in result.refused] == [("bad.pdf", None)] and result.exit_code() == 1
-    one = json.loads((out / "one.json").read_text("utf-8"))
-    assert one.keys() == {"source", "pages", "type", "rotation", "text", "fields"}
-    assert (one["pages"], one["type"], one["rotation"]) == ([1, 2], "quyet_dinh", 0)
-    assert one["fields"]["so_ky_hieu"].keys() == {"value", "printed", "confidence", "page", "box", "status"}
-    assert one["fields"]["ngay_ban_hanh"]["value"] == "2023-03-15" and "QUYẾT ĐỊNH" in one["text"]
-    assert not office.home.exists()
-
-
-def test_files_of_one_name_do_not_overwrite_each_other(office, tmp_path):
-    for folder in ("x", "y"):
-        (office.scans / folder).mkdir()
-        office.drop(f"{folder}/a.png", png(decision(3)))
-    result = extract_files([office.scans], tmp_path / "out", office.settings())
-    assert sorted(p.name for p in result.written) == ["a.json", "y_a.json"]
-
-
-def test_a_watched_folder_is_digitised(office):
-    inbox = office.scans
-    stop, done = threading.Event(), []
-
-    def on_batch(path, result):
-        done.append((path, result))
-        if len(done) == 2:
-            stop.set()
-
-    office.drop("a.png", png(decision(31)))
-    (inbox / "case").mkdir()
-    office.drop("case/1.png", png(decision(32)))
-    office.drop("case/2.png", png(continued(2)))
-    guard = threading.Timer(60, stop.set)
-    guard.start()
-    handled = watch_folder(inbox, office.settings(), stop, poll_seconds=0.1, on_batch=on_batch)
-    guard.cancel()
-    assert handled == 2 and sorted(path.name for path, _ in done) == ["a.png", "case"]
-    assert all(str(inbox) in d.source and ".sohoa" not in d.source for _, r in done for d in r.documents)
-    assert [p.name for p in inbox.iterdir()] == [".sohoa"], "put aside, not left"
-    assert len(list((inbox / ".sohoa" / "done").rglob("*.png"))) == 3
 
 
 # --- small parts -----------------------------------------------------------------------------------------------------
