@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from schemas.errors import BadSettings
 from schemas.register import BookKind
+from schemas.signing import SigningSettings
 
 
 class Section(BaseModel):
@@ -159,6 +160,7 @@ class Settings(BaseSettings):
     codes: Codes = Field(default_factory=Codes)
     copies: Copies = Field(default_factory=Copies)
     work: Work = Field(default_factory=Work)
+    signing: SigningSettings = Field(default_factory=SigningSettings)
 
     @property
     def database(self) -> str:
