@@ -201,6 +201,9 @@ def score_own(folder: Path, readings: Path) -> list[Row]:
             )
             tally[level, "wrong characters"] += wrong
             tally[level, "characters"] += all_
+            if not truth.get("handwritten"):
+                tally[level, "wrong characters in print"] += wrong
+                tally[level, "characters in print"] += all_
     rows = []
     for level in LEVELS:
         characters = tally[level, "characters"]
@@ -212,6 +215,10 @@ def score_own(folder: Path, readings: Path) -> list[Row]:
                 f"{characters} characters",
             )
         )
+    for level in LEVELS:
+        share = _share(tally, level, "wrong characters in print", "characters in print")
+        of = f"{tally[level, 'characters in print']} characters"
+        rows.append(_row("… of papers without a word by hand", f"own {level}", share, None, True, of))
     for level in LEVELS:
         rows.append(
             _type(f"own {level}", level, _share(tally, level, "type", "documents"), tally[level, "documents"])

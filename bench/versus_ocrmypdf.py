@@ -92,7 +92,7 @@ def measure(work: Path, *, pages: int, rounds: int, jobs: int = 2) -> Result:
         f"`sohoa digitise --json` into a fresh home and `ocrmypdf --rotate-pages --deskew -l vie --jobs {jobs}` "
         f"(`OMP_THREAD_LIMIT=1`) on one PDF of {len(stack.pages)} made pages (levels {', '.join(MIX)} in turn, seed {SEED}), "
         "taking turns after one uncounted page each; process start included. CPU: user and system time of the process and "
-        "its children. Characters: `pdftotext` on what each of them made.",
+        "its children. Characters: `pdftotext -layout` on what each of them made.",
     ]
     series = {
         f"{kind} {name}": values[name] for kind, values in (("cpu", cpu), ("wall", wall)) for name in values
@@ -170,8 +170,8 @@ def timed(
 
 
 def pdf_text(path: Path, page: int) -> str:
-    """Text of one page as poppler copies it out."""
-    command = ["pdftotext", "-enc", "UTF-8", "-f", str(page), "-l", str(page), str(path), "-"]
+    """Text of one page as poppler copies it out, visual lines kept together: the truth knows lines, not columns."""
+    command = ["pdftotext", "-layout", "-enc", "UTF-8", "-f", str(page), "-l", str(page), str(path), "-"]
     return subprocess.run(command, capture_output=True, check=True).stdout.decode("utf-8")
 
 
