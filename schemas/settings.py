@@ -144,6 +144,45 @@ class Copies(Section):
         return value
 
 
+class Certifying(Section):
+    """How an original is captured and certified."""
+
+    capture_minutes: int = Field(30, ge=1, le=480)
+    """A capture serves for so long, and a file of it is no older: the original lies before the certifying person. The law
+    says "at that moment"; the figure is the office's own."""
+    verify_url: str = ""
+    """Address of the verify page, put into the QR with the code of the copy."""
+    system_name: str = "Hệ thống số hoá sohoa"
+    """Name of the system in the QR (TT 01/2023/TT-VPCP: tên hệ thống thông tin cung cấp dữ liệu)."""
+
+
+class Delivery(Section):
+    """How copies are handed over (NĐ 45/2020 Đ10: by e-mail, or to the Kho of the citizen on Cổng DVCQG)."""
+
+    smtp_host: str = ""
+    smtp_port: int = 587
+    smtp_starttls: bool = True
+    """Required where set: nothing is sent to a server that does not offer it."""
+    smtp_user: str = ""
+    smtp_password: str = Field("", repr=False)
+    """Better given as SOHOA_DELIVERY__SMTP_PASSWORD than written here."""
+    smtp_ca_file: str = ""
+    """Certificates that the server's must lead to; empty: those of the system."""
+    sender: str = ""
+    """Address of the office."""
+    attach: bool = True
+    """True: the file goes with the letter; False: a link to the verify page with the code of the copy."""
+    kho_url: str = ""
+    """Gateway to the Kho (LGSP/NDXP); its interface is agreed with whoever runs it. Empty: the simulator, outside production."""
+    kho_token: str = Field("", repr=False)
+    attempts: int = Field(8, ge=1, le=50)
+    """Then a person looks at it."""
+    first_wait_seconds: float = Field(60.0, gt=0)
+    """Doubled after each attempt, at most six hours."""
+    seconds: float = Field(20.0, gt=0)
+    """Limit for one answer of a server."""
+
+
 class Settings(BaseSettings):
     """Everything that may differ between two installations."""
 
@@ -161,6 +200,8 @@ class Settings(BaseSettings):
     copies: Copies = Field(default_factory=Copies)
     work: Work = Field(default_factory=Work)
     signing: SigningSettings = Field(default_factory=SigningSettings)
+    certifying: Certifying = Field(default_factory=Certifying)
+    delivery: Delivery = Field(default_factory=Delivery)
 
     @property
     def database(self) -> str:

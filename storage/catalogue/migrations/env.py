@@ -2,7 +2,8 @@
 
 from alembic import context
 
-import storage.register.tables  # noqa: F401  (its tables belong to the same metadata)
+import storage.outbox  # noqa: F401  (its tables belong to the same metadata)
+import storage.register.tables  # noqa: F401
 from storage.catalogue.tables import metadata
 
 context.configure(
