@@ -27,6 +27,8 @@ EVERY = 50
 MEGABYTE = 1_000_000
 SECONDS = 300.0
 """Allowed for a job; generous, because others use the machine too."""
+WARM = 300
+"""Pages below which a trend says nothing: the largest page comes late and the heap still settles."""
 FLAT = 10.0
 """MB a thousand pages by which the trend of the second half may rise."""
 
@@ -46,7 +48,9 @@ def summary(points: list[dict], papers: int) -> Result:
     read = [p["pages"] for p in points]
     rss = [p["rss"] / MEGABYTE for p in points]
     half = len(points) // 2
-    trend = float(np.polyfit(read[half:], rss[half:], 1)[0]) * 1000 if len(points) - half >= 3 else None
+    trend = None
+    if read[-1] >= WARM and len(points) - half >= 3:
+        trend = float(np.polyfit(read[half:], rss[half:], 1)[0]) * 1000
     of = f"{read[-1]} pages, one process, {papers} papers in turn"
     rows = [
         Row(
