@@ -142,7 +142,9 @@ def standing(home: Path) -> dict:
     settings = settings_for(home)
     store = open_store(settings.store)
     with Catalogue.open(settings.database, create=False) as catalogue:
-        (batch,) = catalogue.batches()
+        *offered_again, batch = catalogue.batches()
+        for later in offered_again:  # killed when it was finished and only had to say so
+            assert {f.status for f in catalogue.files(later.id)} <= {FileStatus.LINKED, FileStatus.QUARANTINED}
         files = catalogue.files(batch.id)
         documents = catalogue.documents(batch.id)
         summary = catalogue.batch_summary(batch.id)
@@ -153,7 +155,7 @@ def standing(home: Path) -> dict:
             assert store.verify(document.archive.key, document.archive.version).sha256 == document.archive.sha256
             assert [v.version for v in catalogue.versions(document.id)] == [1]
         readings = {ref.key: unpacked(store.get(ref.key)) for ref in store.list("readings/")}
-        quarantine = [(q.path, q.page, q.code, q.status) for q in catalogue.quarantine_list()]
+        quarantine = [(q.path, q.page, q.code, q.status) for q in catalogue.quarantine_list(batch.id)]
     refs = list(store.list())
     assert all(len(store.versions(ref.key)) == 1 for ref in refs), "written twice with other bytes"
     kept = {path.name for path in (home / "store" / "content").rglob("*") if path.is_file()}
