@@ -98,7 +98,7 @@ def _merge(old: list[Word], new: list[Word]) -> list[Word]:
         covered = [w for w in result if any(_overlap(w.box, s.box) > 0.3 for s in sure)]
         if covered and _trust(covered) >= _trust(sure) - 0.03:
             continue
-        if not _keeps_all(covered, sure):
+        if not _keeps_all(result, covered, sure):
             continue
         if covered:
             place = result.index(covered[0])
@@ -112,8 +112,12 @@ def _merge(old: list[Word], new: list[Word]) -> list[Word]:
     return result
 
 
-def _keeps_all(covered: list[Word], sure: list[Word]) -> bool:
+def _keeps_all(words: list[Word], covered: list[Word], sure: list[Word]) -> bool:
     """False when a real word, or the end of one, would vanish: the new line must hold as much as the old one."""
+    left, right = min(s.box[0] for s in sure), max(s.box[2] for s in sure)
+    lines, gone = {w.line for w in covered}, {id(w) for w in covered}
+    if any(w.line in lines and id(w) not in gone and left < (w.box[0] + w.box[2]) / 2 < right for w in words):
+        return False  # old and new words would stand in turn
     kept = sum(len(w.text) for w in covered if w.confidence > 0.5 and is_plausible(w.text))
     if sum(len(w.text) for w in sure) < kept:
         return False
