@@ -206,7 +206,7 @@ class RegisterEntry(_Frozen):
         """Column (8): what was written at first, what became of it, then every later note with day and writer."""
         parts = [self.draft.note]
         if self.draft.place:
-            parts.append(f"Chứng thực tại: {self.draft.place}")
+            parts.append(f"Thực hiện tại: {self.draft.place}")
         if self.state is EntryState.PENDING:
             parts.append("Chưa hoàn thành")
         if self.failure is not None:

@@ -114,6 +114,7 @@ class Numbers(Books):
             entry = load_entry(connection, entry_id)
             kept = evidence.model_dump(mode="json")
             if not self._end(connection, entry, EntryState.COMPLETED, who, evidence=kept):
+                entry = load_entry(connection, entry_id)  # it may have ended since it was read
                 if entry.evidence != evidence:
                     raise NotAllowedNow(f"register entry {entry_id} is {entry.state}")
                 return entry
@@ -136,6 +137,7 @@ class Numbers(Books):
         with self.database.write() as connection:
             entry = load_entry(connection, entry_id)
             if not self._end(connection, entry, EntryState.FAILED, who, reason=reason):
+                entry = load_entry(connection, entry_id)
                 if entry.state is not EntryState.FAILED:
                     raise NotAllowedNow(f"register entry {entry_id} is {entry.state}")
                 return entry
@@ -209,7 +211,7 @@ class Numbers(Books):
 
     def pending(self, agency: str | None = None) -> list[RegisterEntry]:
         """Numbers that neither were used nor failed: to be gone on with after a stop."""
-        waiting = [~sa.exists().where(t.outcomes.c.entry == t.entries.c.id)]
+        waiting: list[sa.ColumnElement[bool]] = [t.outcomes.c.entry.is_(None)]
         if agency is not None:
             waiting.append(t.books.c.agency == agency)
         with self.database.read() as connection:

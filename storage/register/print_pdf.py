@@ -7,7 +7,6 @@ fit goes on over the next page.
 from __future__ import annotations
 
 from datetime import datetime
-from itertools import zip_longest
 
 from fpdf import FPDF
 
@@ -15,20 +14,45 @@ from schemas.register import BOOK_TITLES, BookKind, RegisterEntry, Sheet
 from storage.register.desk import ZONE
 from storage.register.print_fonts import serif_fonts
 
-_COLUMNS: tuple[tuple[str, float, str], ...] = (
-    ("Số thứ tự/ số chứng thực", 20, "C"),
-    ("Ngày, tháng, năm chứng thực", 23, "C"),
-    ("Họ tên của người yêu cầu chứng thực", 40, "L"),
-    ("Tên của bản chính giấy tờ, văn bản", 60, "L"),
-    ("Họ tên, chức danh người ký chứng thực", 38, "L"),
-    ("Số bản sao đã được chứng thực", 19, "R"),
-    ("Lệ phí/ Phí chứng thực (đồng)", 22, "R"),
-    ("Ghi chú", 38, "L"),
+_COLUMNS: tuple[tuple[float, str], ...] = (
+    (20, "C"),
+    (23, "C"),
+    (40, "L"),
+    (60, "L"),
+    (38, "L"),
+    (19, "R"),
+    (22, "R"),
+    (38, "L"),
 )
+"""Width in mm and alignment."""
+_ALIGNS = [align for _, align in _COLUMNS]
+_HEADS = (
+    "Số thứ tự/ số chứng thực",
+    "Ngày, tháng, năm chứng thực",
+    "Họ tên của người yêu cầu chứng thực",
+    "Tên của bản chính giấy tờ, văn bản",
+    "Họ tên, chức danh người ký chứng thực",
+    "Số bản sao đã được chứng thực",
+    "Lệ phí/ Phí chứng thực (đồng)",
+    "Ghi chú",
+)
+_HEADS_OF_COPIES = (
+    "Số, ký hiệu bản sao",
+    "Ngày, tháng, năm",
+    "Họ tên của người yêu cầu",
+    "Tên của giấy tờ, văn bản",
+    "Họ tên, chức danh người ký",
+    "Số bản sao",
+    "Lệ phí/ Phí (đồng)",
+    "Ghi chú",
+)
+"""For copies that are not certified ones: the same columns, without the word."""
 _LEFT, _TOP, _RIGHT, _BOTTOM = 25.0, 12.0, 12.0, 14.0  # mm; the left margin is where it is bound
 _WIDTH = 297 - _LEFT - _RIGHT
 _LINE = 4.6  # mm, of 10 pt text
 _PADDING = 1.2
+_PAGE_LINES = 26
+"""Lines of a row that has a page for itself, below the heading."""
 _TOTAL_ROW = _LINE + 2 * _PADDING
 
 
@@ -137,10 +161,12 @@ class _Paper(FPDF):
     def _start_page(self) -> None:
         self.add_page()
         self.page_copies = self.page_fee = self.page_numbers = 0
-        self.set_font("Serif", "", 10)
-        heads = [self._lines(name, width, "B") for name, width, _ in _COLUMNS]
-        self._draw(heads, "B", ["C"] * len(_COLUMNS))
-        self._draw([[f"({n})"] for n in range(1, len(_COLUMNS) + 1)], "", ["C"] * len(_COLUMNS))
+        certified = self.sheet.book.series.kind is BookKind.CERTIFIED
+        names = _HEADS if certified else _HEADS_OF_COPIES
+        middle = ["C"] * len(_COLUMNS)
+        heads = [self._lines(name, width, "B") for name, (width, _) in zip(names, _COLUMNS, strict=True)]
+        self._draw(heads, "B", middle)
+        self._draw([[f"({n})"] for n in range(1, len(_COLUMNS) + 1)], "", middle)
 
     def _row(self, entry: RegisterEntry) -> None:
         numbered = entry.number_text if entry.kind is BookKind.CERTIFIED else entry.full_number
@@ -156,14 +182,14 @@ class _Paper(FPDF):
             money(entry.draft.fee) if used else "0",
             entry.note_text,
         )
-        cells = [self._lines(text, width, "") for text, (_, width, _) in zip(texts, _COLUMNS, strict=True)]
+        cells = [self._lines(text, width, "") for text, (width, _) in zip(texts, _COLUMNS, strict=True)]
         while cells:
             room = int((self._bottom() - self.y - 2 * _PADDING) / _LINE)
             height = max(len(cell) for cell in cells)
-            if height > room and (room < 3 or height <= self._page_lines()):
+            if height > room and (room < 3 or height <= _PAGE_LINES):
                 self._next_page()
                 continue
-            self._draw([cell[:room] for cell in cells], "", [align for _, _, align in _COLUMNS])
+            self._draw([cell[:room] for cell in cells], "", _ALIGNS)
             cells = [cell[room:] for cell in cells] if height > room else []
         self.page_numbers += 1
         if used:
@@ -184,7 +210,7 @@ class _Paper(FPDF):
         self._total(f"Cộng trang: {self.page_numbers} số", self.page_copies, self.page_fee)
 
     def _total(self, text: str, copies: int, amount: int) -> None:
-        widths = [width for _, width, _ in _COLUMNS]
+        widths = [width for width, _ in _COLUMNS]
         self.set_font("Serif", "B", 10)
         for width, content, align in (
             (sum(widths[:5]), text, "L"),
@@ -198,10 +224,6 @@ class _Paper(FPDF):
         """Lowest line for rows: the page total stands below it."""
         return self.h - _BOTTOM - _TOTAL_ROW
 
-    def _page_lines(self) -> int:
-        """Lines of a row that has a page for itself, below the heading."""
-        return 26
-
     def _lines(self, text: str, width: float, style: str) -> list[str]:
         self.set_font("Serif", style, 10)
         return self.multi_cell(width, _LINE, text, dry_run=True, output="LINES") or [""]
@@ -211,7 +233,7 @@ class _Paper(FPDF):
         height = max(len(cell) for cell in cells) * _LINE + 2 * _PADDING
         top, left = self.y, _LEFT
         self.set_font("Serif", style, 10)
-        for cell, (_, width, _), align in zip_longest(cells, _COLUMNS, aligns):
+        for cell, (width, _), align in zip(cells, _COLUMNS, aligns, strict=True):
             self.rect(left, top, width, height)
             for position, line in enumerate(cell):
                 self.set_xy(left, top + _PADDING + position * _LINE)
@@ -232,12 +254,12 @@ class _Paper(FPDF):
         )
         self.ln(3)
         self.set_font("Serif", "", 11)
-        closed = sheet.closing or (sheet.book if sheet.month is None and sheet.book.closed else None)
+        closed, who = sheet.book.closed, sheet.book.closed_by
+        if sheet.month is not None:
+            closed, who = (sheet.closing.at, sheet.closing.who) if sheet.closing else (None, None)
         if closed is not None:
-            at, who = (closed.at, closed.who) if sheet.closing else (sheet.book.closed, sheet.book.closed_by)
-            self.cell(
-                _WIDTH, 6, f"Đã khóa {of} {_day(at)}. Người khóa: {who}.", new_x="LMARGIN", new_y="NEXT"
-            )
+            text = f"Đã khóa {of} {_day(closed)}. Người khóa: {who}."
+            self.cell(_WIDTH, 6, text, new_x="LMARGIN", new_y="NEXT")
         self.ln(2)
         self.set_font("Serif", "B", 11)
         for text in ("Người ghi sổ", "Người đứng đầu cơ quan, tổ chức"):
