@@ -9,7 +9,7 @@ from pathlib import Path
 
 import typer
 
-from cli import digitise, quarantine, records, review, setup
+from cli import digitise, quarantine, records, review, setup, verify
 from cli.call import Call
 from cli.terminal import clean, prepare_streams, say, show_error
 from schemas.errors import ChangedMeanwhile, Fault, SohoaError, SystemFault, WrongUse
@@ -35,6 +35,7 @@ app = typer.Typer(
 setup.add_to(app)
 digitise.add_to(app)
 records.add_to(app)
+verify.add_to(app)
 app.add_typer(review.app, name="review")
 app.add_typer(quarantine.app, name="quarantine")
 

@@ -43,14 +43,19 @@ class ChangesAfter:
 
 
 def changes_after(
-    reader: PdfFileReader, found: FoundSignature, others: list[FoundSignature], coverage: SignatureCoverageLevel
+    reader: PdfFileReader,
+    found: FoundSignature,
+    others: list[FoundSignature],
+    coverage: SignatureCoverageLevel,
 ) -> ChangesAfter:
     """What stands in the file after a signature whose range was found sound."""
     signature = found.signature
     if coverage is SignatureCoverageLevel.ENTIRE_FILE:
         return ChangesAfter(Changes.NONE)
     if coverage is not SignatureCoverageLevel.ENTIRE_REVISION:
-        return ChangesAfter(Changes.UNKNOWN, ["Không xác định được phần tệp mà chữ ký bao trùm."], ["byte_range_wrong"])
+        return ChangesAfter(
+            Changes.UNKNOWN, ["Không xác định được phần tệp mà chữ ký bao trùm."], ["byte_range_wrong"]
+        )
     words = _in_words(reader, signature, others)
     try:
         permission = signature.docmdp_level
@@ -111,7 +116,10 @@ def _in_words(reader: PdfFileReader, signature: EmbeddedPdfSignature, others: li
         _pages_in_words(old, reader, changed, words)
         _forms_in_words(old, reader, words)
         _signatures_in_words(reader, signature, others, words)
-        for name, said in (("/DSS", "Thêm dữ liệu kiểm chứng (chứng thư, CRL, OCSP)."), ("/Metadata", "Sửa siêu dữ liệu.")):
+        for name, said in (
+            ("/DSS", "Thêm dữ liệu kiểm chứng (chứng thư, CRL, OCSP)."),
+            ("/Metadata", "Sửa siêu dữ liệu."),
+        ):
             if _touched(reader, reader.root, name, changed) or (name in reader.root and name not in old.root):
                 words.other.append(said)
     except BROKEN:
@@ -269,7 +277,9 @@ def _fields(document) -> Iterator[tuple[str, tuple]]:
         kind = node.get("/FT", kind)
         if part is not None or not prefix:
             looks = node.get("/AS")
-            value = (repr(node.get("/V")), str(looks) if looks is not None else "") if kind != "/Sig" else None
+            value = (
+                (repr(node.get("/V")), str(looks) if looks is not None else "") if kind != "/Sig" else None
+            )
             yield name, (kind, value, node)
         if "/Kids" in node:
             kids = node["/Kids"]

@@ -21,7 +21,10 @@ from urllib.parse import urlsplit
 
 from asn1crypto import algos, cms, crl, ocsp, x509
 from cryptography import x509 as pyca
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.x509 import ocsp as pyca_ocsp
+from cryptography.x509.oid import ExtendedKeyUsageOID
 from pyhanko.pdf_utils.decode_limits import DecodePurpose
 from pyhanko.pdf_utils.misc import PdfError
 from pyhanko.sign.validation.dss import DocumentSecurityStore
@@ -119,26 +122,80 @@ def _parsed(kind, der: bytes):
     return value
 
 
-def listed_since(
-    certificate: x509.Certificate, issuer: x509.Certificate, lists: Iterable[crl.CertificateList]
+def revoked_since(
+    certificate: x509.Certificate, issuer: x509.Certificate, evidence: Evidence
 ) -> datetime | None:
-    """The earliest date from which a list signed by the issuer names the certificate as revoked; None: none does.
+    """The earliest date from which any answer that can be believed calls the certificate revoked; None: none does.
 
-    Looked at apart from the chain because a good OCSP answer would end the search there, while a later list may know
-    better."""
-    dates = []
-    for each in lists:
-        if each.issuer != certificate.issuer:
-            continue
-        try:
-            parsed = pyca.load_der_x509_crl(each.dump())
-            entry = parsed.get_revoked_certificate_by_serial_number(certificate.serial_number)
-            key = pyca.load_der_x509_certificate(issuer.dump()).public_key()
-            if entry is not None and parsed.is_signature_valid(key):
-                dates.append(entry.revocation_date_utc)
-        except (ValueError, TypeError, UnsupportedAlgorithm):
-            continue
+    Looked at apart from the chain because one good answer ends the search there, while another may know better: bad
+    news counts whoever else has none."""
+    dates = [date for each in evidence.crls if (date := _listed(certificate, issuer, each))]
+    dates += [date for each in evidence.ocsps if (date := _answered(certificate, issuer, each))]
     return min(dates, default=None)
+
+
+def _listed(
+    certificate: x509.Certificate, issuer: x509.Certificate, each: crl.CertificateList
+) -> datetime | None:
+    if each.issuer != certificate.issuer:
+        return None
+    try:
+        parsed = pyca.load_der_x509_crl(each.dump())
+        entry = parsed.get_revoked_certificate_by_serial_number(certificate.serial_number)
+        if entry is not None and parsed.is_signature_valid(_pyca(issuer).public_key()):
+            return entry.revocation_date_utc
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        pass
+    return None
+
+
+def _answered(
+    certificate: x509.Certificate, issuer: x509.Certificate, each: ocsp.OCSPResponse
+) -> datetime | None:
+    try:
+        parsed = pyca_ocsp.load_der_ocsp_response(each.dump())
+        for answer in parsed.responses:
+            if answer.serial_number != certificate.serial_number:
+                continue
+            if answer.issuer_key_hash != getattr(issuer.public_key, answer.hash_algorithm.name):
+                continue
+            if answer.certificate_status is pyca_ocsp.OCSPCertStatus.REVOKED and _by(issuer, parsed):
+                return answer.revocation_time_utc
+    except (ValueError, TypeError, AttributeError, UnsupportedAlgorithm):
+        pass
+    return None
+
+
+def _by(issuer: x509.Certificate, answer: pyca_ocsp.OCSPResponse) -> bool:
+    """Signed by the issuer, or by a responder the issuer named (RFC 6960 §4.2.2.2)."""
+    for certificate in (_pyca(issuer), *answer.certificates):
+        try:
+            if certificate != _pyca(issuer):
+                certificate.verify_directly_issued_by(_pyca(issuer))
+                purposes = certificate.extensions.get_extension_for_class(pyca.ExtendedKeyUsage).value
+                if ExtendedKeyUsageOID.OCSP_SIGNING not in purposes:
+                    continue
+            _verify(certificate.public_key(), answer)
+            return True
+        except (InvalidSignature, pyca.ExtensionNotFound, ValueError, TypeError):
+            continue
+    return False
+
+
+def _verify(key, answer: pyca_ocsp.OCSPResponse) -> None:
+    """Raises InvalidSignature."""
+    if isinstance(key, rsa.RSAPublicKey):
+        key.verify(
+            answer.signature, answer.tbs_response_bytes, padding.PKCS1v15(), answer.signature_hash_algorithm
+        )
+    elif isinstance(key, ec.EllipticCurvePublicKey):
+        key.verify(answer.signature, answer.tbs_response_bytes, ec.ECDSA(answer.signature_hash_algorithm))
+    else:
+        raise InvalidSignature
+
+
+def _pyca(certificate: x509.Certificate) -> pyca.Certificate:
+    return pyca.load_der_x509_certificate(certificate.dump())
 
 
 class RevocationCache:

@@ -177,6 +177,7 @@ CATALOGUE: dict[str, _Entry] = {
     "too_large": _Entry(_OPEN, None, "Tệp vượt giới hạn an toàn của việc kiểm tra."),
     "timeout": _Entry(_OPEN, None, "Kiểm tra quá thời gian cho phép."),
     "unreadable_file": _Entry(_OPEN, None, "Không đọc được tệp từ ổ đĩa."),
+    "not_a_regular_file": _Entry(_OPEN, None, "Không phải tệp thường (thư mục, liên kết, ống dẫn)."),
     "check_failed": _Entry(_OPEN, "GENERIC", "Việc kiểm tra gặp lỗi ngoài dự kiến."),
     # --- worth saying; changes nothing
     "demo_signature": _Entry(_REMARK, None, "CHỮ KÝ THỬ NGHIỆM – KHÔNG CÓ GIÁ TRỊ PHÁP LÝ."),

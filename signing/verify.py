@@ -118,13 +118,13 @@ def verify_file(
         parts.reasons.append(reason("damaged_signed_file" if traces else error.code))
     except (MemoryError, OverflowError):
         parts.reasons.append(reason("too_large"))
-    except Exception as error:  # hostile bytes find ways nobody thought of; they end in a verdict, not in a traceback
+    except (
+        Exception
+    ) as error:  # hostile bytes find ways nobody thought of; they end in a verdict, not in a traceback
         logging.getLogger(__name__).warning("verification failed: %s", type(error).__name__)
         parts.reasons.append(reason("check_failed", detail=type(error).__name__))
-    copy = known(sha256, codes_on_pages) if known is not None else None
-    parts.reasons += _of_known(copy)
     ranked = ordered(parts.reasons)
-    return FileVerdict(
+    verdict = FileVerdict(
         file=name,
         verdict=bottom_line(ranked),
         reasons=codes(ranked),
@@ -132,8 +132,27 @@ def verify_file(
         sha256=sha256,
         explanations=ranked,
         document_timestamps=parts.timestamps,
-        known=copy,
         checked_at=_shown(at),
+    )
+    return with_known(verdict, known(sha256, codes_on_pages)) if known is not None else verdict
+
+
+def with_known(verdict: FileVerdict, copy: KnownCopy | None) -> FileVerdict:
+    """The verdict with what the archive says of the file: a cancelled copy is not valid, whatever its signatures are."""
+    if copy is None:
+        return verdict
+    if copy.status is KnownStatus.CANCELLED:
+        said = reason("cancelled", detail=f"ngày {copy.cancelled_on:%d/%m/%Y}." if copy.cancelled_on else "")
+    else:
+        said = reason("known_copy" if copy.same_bytes else "differs_from_archive")
+    ranked = ordered([*verdict.explanations, said])
+    return verdict.model_copy(
+        update={
+            "known": copy,
+            "verdict": bottom_line(ranked),
+            "reasons": codes(ranked),
+            "explanations": ranked,
+        }
     )
 
 
@@ -154,15 +173,6 @@ class _Parts:
     signatures: list[SignatureVerdict] = field(default_factory=list)
     timestamps: list[DocumentTimestampVerdict] = field(default_factory=list)
     reasons: list[Reason] = field(default_factory=list)
-
-
-def _of_known(copy: KnownCopy | None) -> list[Reason]:
-    if copy is None:
-        return []
-    if copy.status is KnownStatus.CANCELLED:
-        when = f"{copy.cancelled_on:%d/%m/%Y}" if copy.cancelled_on else ""
-        return [reason("cancelled", detail=f"huỷ ngày {when}." if when else "")]
-    return [reason("known_copy" if copy.same_bytes else "differs_from_archive")]
 
 
 def _examined(data: bytes, trust: TrustSettings, at: datetime, in_time: Callable[[], None]) -> _Parts:
@@ -242,7 +252,10 @@ class _Examination:
             return _Checked(found, Integrity(False, "byte_range_wrong"))
         if found.is_timestamp:
             token = read_token(signature.signed_data, signature.compute_digest)
-            renamed = {"timestamp_hash_failure": "hash_failure", "timestamp_crypto_failure": "sig_crypto_failure"}
+            renamed = {
+                "timestamp_hash_failure": "hash_failure",
+                "timestamp_crypto_failure": "sig_crypto_failure",
+            }
             integrity = Integrity(not token.problem, renamed.get(token.problem, token.problem))
         else:
             integrity = check_integrity(signature)
@@ -331,7 +344,9 @@ class _Examination:
         certificate = signature.signer_cert
         claimed = _claimed(signature)
         tokens = read_tokens(signature.signer_info)
-        facts = await judge_signer(signature, tokens, self._covering(proofs, each.revision), claimed, self.judge)
+        facts = await judge_signer(
+            signature, tokens, self._covering(proofs, each.revision), claimed, self.judge
+        )
         reasons += [reason(code, name) for code in facts.codes]
         weak = weak_signature(signature.signer_info, certificate)
         if weak:
@@ -341,7 +356,9 @@ class _Examination:
             reasons.append(reason("timestamp_order_failure", name))
         reasons += self._remarks(name, facts, claimed, certificate)
         archived = any(
-            stamp.integrity.intact and stamp.revision > each.revision and self._store(stamp.revision).has_answers
+            stamp.integrity.intact
+            and stamp.revision > each.revision
+            and self._store(stamp.revision).has_answers
             for stamp in stamps
         )
         newest = self._now().evidence

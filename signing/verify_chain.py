@@ -24,7 +24,7 @@ from pyhanko_certvalidator.policy_decl import (
 )
 
 from schemas.signing import Revocation
-from signing.revocation import Evidence, RevocationCache, fetch, listed_since
+from signing.revocation import Evidence, RevocationCache, fetch, revoked_since
 from signing.trust import Anchor, TrustSettings, TrustStore
 
 SIGNER_USAGE = KeyUsageConstraints(key_usage={"digital_signature", "non_repudiation"})
@@ -128,7 +128,7 @@ class ChainJudge:
         issuers = tuple(path.iter_certs(include_root=True))
         since = None
         if len(issuers) > 1:
-            since = listed_since(certificate, issuers[-2], evidence.crls)
+            since = revoked_since(certificate, issuers[-2], evidence)
             if since is not None and since <= moment:
                 return self._facts(path, Revocation.REVOKED, AdESIndeterminate.REVOKED_NO_POE.name, since)
         if len(issuers) > 1 and not evidence.has_answers:

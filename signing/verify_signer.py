@@ -41,7 +41,9 @@ def check_integrity(signature: EmbeddedPdfSignature) -> Integrity:
         content = signature.signed_data["encap_content_info"]
         if content["content_type"].native != "data" or content["content"] is not core.VOID:
             if content["content"].native is not None:
-                return Integrity(False, "format_failure")  # what is signed must be the file, not something inside
+                return Integrity(
+                    False, "format_failure"
+                )  # what is signed must be the file, not something inside
         certificate = signature.signer_cert
         intact, valid = generic_cms.validate_sig_integrity(
             signature.signer_info, certificate, content["content_type"].native, signature.compute_digest()
@@ -164,7 +166,7 @@ def _codes(
     if chain.problem == "REVOKED_NO_POE":
         late = moment is not None and moment >= chain.revoked_on
         return ["revoked" if late else "revoked_no_poe"]
-    if chain.problem == "NO_CERTIFICATE_CHAIN_FOUND" and certificate.self_signed != "no":
+    if not chain.path and certificate.self_signed != "no":
         return ["self_signed"]
     return [code_of(chain.problem)]
 

@@ -9,9 +9,9 @@ signature), universal forgery (parts missing or null), appended bytes that only 
 from __future__ import annotations
 
 import re
-from io import BytesIO
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import BytesIO
 
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.misc import PdfError

@@ -78,7 +78,10 @@ def read_token(signed_data: cms.SignedData, digest_of: Callable[[str], bytes]) -
         evidence = Evidence(list(certificates.other_certs)) + from_cms(signed_data, signer_info)
         imprint = info["message_imprint"]
         expected = digest_of(imprint["hash_algorithm"]["algorithm"].native)
-        weak = weak_signature(signer_info, authority) or imprint["hash_algorithm"]["algorithm"].native in ("sha1", "md5")
+        weak = weak_signature(signer_info, authority) or imprint["hash_algorithm"]["algorithm"].native in (
+            "sha1",
+            "md5",
+        )
         if imprint["hashed_message"].native != expected:
             return Token(time, authority, evidence, weak, "timestamp_hash_failure")
         if not _signed(signed_data, signer_info, authority):
