@@ -169,7 +169,7 @@ def _annotations_in_words(old, new, was, page, at: int, changed: set, words: _Wo
 
 
 def _annotations(page) -> list[tuple]:
-    notes = page.get("/Annots") if "/Annots" in page else None
+    notes = page["/Annots"] if "/Annots" in page else None
     if not isinstance(notes, generic.ArrayObject):
         return []
     found = []
@@ -261,7 +261,7 @@ def _pages(document) -> Iterator[tuple]:
 
 def _fields(document) -> Iterator[tuple[str, tuple]]:
     """(full name, (kind, value, dictionary)) of each form field."""
-    form = document.root.get("/AcroForm") if "/AcroForm" in document.root else None
+    form = document.root["/AcroForm"] if "/AcroForm" in document.root else None  # `get` follows no reference
     if not isinstance(form, generic.DictionaryObject) or "/Fields" not in form:
         return
     fields = form["/Fields"]
