@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -201,6 +202,44 @@ class FieldPlace(_Frozen):
     """Shown frame, points, origin top left."""
     in_band: bool = False
     """The page had no room: it stands in a margin added beside the scan."""
+
+
+# --- signing elsewhere -----------------------------------------------------------------------------------------------
+class JobItem(_Frozen):
+    """One file of a deferred job, as the key holder sees it: no page leaves the server."""
+
+    id: str = Field(pattern=r"^[0-9a-f]{64}$")
+    document_id: str
+    name: str = Field(pattern=r"^[^/\\\x00]+$")
+    """File name, for the key holder's list; never a path."""
+    field: str
+    role: Role
+    product: Product
+    sha256: str
+    """Of the reviewed file before it was made ready."""
+    signed_attributes: str
+    """DER, base64: what the signature is over."""
+    digest: str
+    """SHA-256 of the signed attributes, base64: all that a device needs."""
+
+
+class SigningJob(_Frozen):
+    """What is exported to the holder of a key elsewhere."""
+
+    format: Literal["sohoa-signing-job/1"] = "sohoa-signing-job/1"
+    id: str = Field(pattern=r"^[0-9a-f]{64}$")
+    certificate: str
+    """DER, base64: only this certificate's key can answer."""
+    items: tuple[JobItem, ...]
+
+
+class JobAnswers(_Frozen):
+    """What comes back: raw signatures by item."""
+
+    format: Literal["sohoa-signing-answers/1"] = "sohoa-signing-answers/1"
+    job: str
+    signatures: dict[str, str]
+    """Item id -> raw signature, base64."""
 
 
 # --- what a verifier says --------------------------------------------------------------------------------------------

@@ -65,7 +65,9 @@ def delegation(role: Role, **changes) -> DelegationRecord:
     return DelegationRecord(**facts | changes)
 
 
-def request(role: Role, level: Level = Level.B_B, product: Product = Product.DIGITISED, **changes) -> SignatureRequest:
+def request(
+    role: Role, level: Level = Level.B_B, product: Product = Product.DIGITISED, **changes
+) -> SignatureRequest:
     facts: dict = {
         "document_id": "doc-000045",
         "role": role,
@@ -94,7 +96,9 @@ def scanned_words() -> tuple:
     return tuple(reading.box_to_points(word.box) for word in reading.words)
 
 
-def prepared(pdf: bytes | None = None, *roles: Role, product: Product = Product.DIGITISED, **options) -> Prepared:
+def prepared(
+    pdf: bytes | None = None, *roles: Role, product: Product = Product.DIGITISED, **options
+) -> Prepared:
     """A file with empty fields for the roles (clerk and agency), marked as a test."""
     options = {"settings": SETTINGS, "demo": True, "qr": QR} | options
     wanted = [request(role, product=product) for role in roles or (Role.SCANNER, Role.AGENCY)]
@@ -109,7 +113,7 @@ def prepared_scan() -> bytes:
 
 def judged(data: bytes, field: str, **options):
     """pyHanko's own verdict on one signature, with fresh answers of the demo PKI and nothing fetched."""
-    reader = PdfFileReader(io.BytesIO(data))
+    reader = PdfFileReader(io.BytesIO(data), strict=False)
     found = next(signature for signature in reader.embedded_signatures if signature.field_name == field)
     context = pki().validation_context([found.signer_cert], **options)
     return validate_pdf_signature(found, context, context)
