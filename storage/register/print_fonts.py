@@ -25,6 +25,17 @@ def serif_fonts() -> tuple[Path, Path]:
     raise MissingProgram("a serif font with Vietnamese letters (Debian: fonts-liberation2 or fonts-croscore)")
 
 
+@cache
+def _letters() -> frozenset[int]:
+    with TTFont(serif_fonts()[0], lazy=True) as font:
+        return frozenset(font.getBestCmap())
+
+
+def drawable(text: str) -> str:
+    """The text with every letter the font lacks as [U+0000]: ugly, but neither lost nor an empty box."""
+    return "".join(letter if ord(letter) in _letters() else f"[U+{ord(letter):04X}]" for letter in text)
+
+
 def _find(name: str) -> Path | None:
     for folder in _FOLDERS:
         for path in sorted(Path(folder).expanduser().rglob(name)):

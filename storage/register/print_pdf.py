@@ -12,17 +12,17 @@ from fpdf import FPDF
 
 from schemas.register import BOOK_TITLES, BookKind, RegisterEntry, Sheet
 from storage.register.desk import ZONE
-from storage.register.print_fonts import serif_fonts
+from storage.register.print_fonts import drawable, serif_fonts
 
 _COLUMNS: tuple[tuple[float, str], ...] = (
-    (20, "C"),
+    (27, "C"),
     (23, "C"),
     (40, "L"),
-    (60, "L"),
+    (55, "L"),
     (38, "L"),
     (19, "R"),
     (22, "R"),
-    (38, "L"),
+    (36, "L"),
 )
 """Width in mm and alignment."""
 _ALIGNS = [align for _, align in _COLUMNS]
@@ -140,7 +140,7 @@ class _Paper(FPDF):
 
     def _centred(self, text: str, size: float, style: str, height: float = 7) -> None:
         self.set_font("Serif", style, size)
-        self.multi_cell(_WIDTH, height, text, align="C", new_x="LMARGIN", new_y="NEXT")
+        self.multi_cell(_WIDTH, height, drawable(text), align="C", new_x="LMARGIN", new_y="NEXT")
 
     def _title(self) -> str:
         if self.sheet.book.shared:
@@ -226,7 +226,7 @@ class _Paper(FPDF):
 
     def _lines(self, text: str, width: float, style: str) -> list[str]:
         self.set_font("Serif", style, 10)
-        return self.multi_cell(width, _LINE, text, dry_run=True, output="LINES") or [""]
+        return self.multi_cell(width, _LINE, drawable(text), dry_run=True, output="LINES") or [""]
 
     def _draw(self, cells: list[list[str]], style: str, aligns: list[str]) -> None:
         """One row of cells, as high as the highest."""
@@ -258,7 +258,7 @@ class _Paper(FPDF):
         if sheet.month is not None:
             closed, who = (sheet.closing.at, sheet.closing.who) if sheet.closing else (None, None)
         if closed is not None:
-            text = f"Đã khóa {of} {_day(closed)}. Người khóa: {who}."
+            text = drawable(f"Đã khóa {of} {_day(closed)}. Người khóa: {who}.")
             self.cell(_WIDTH, 6, text, new_x="LMARGIN", new_y="NEXT")
         self.ln(2)
         self.set_font("Serif", "B", 11)

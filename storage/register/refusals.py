@@ -133,4 +133,4 @@ class Refusals(Desk):
 
 
 def _refusal(row: sa.RowMapping) -> Refusal:
-    return Refusal(**row | {"at": local(row["at"]), "reasons": tuple(row["reasons"])})
+    return Refusal(**{**row, "at": local(row["at"]), "reasons": tuple(row["reasons"])})
