@@ -12,17 +12,14 @@ import asyncio
 import hashlib
 import logging
 import time
-import unicodedata
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from asn1crypto import x509
-from pyhanko.pdf_utils.generic import parse_pdf_date
 from pyhanko.pdf_utils.reader import PdfFileReader
-from pyhanko.sign.validation import EmbeddedPdfSignature, generic_cms
+from pyhanko.sign.validation import EmbeddedPdfSignature
 from pyhanko.sign.validation.status import SignatureCoverageLevel
 
 from schemas.errors import DamagedFile, SohoaError
@@ -36,14 +33,13 @@ from schemas.signing import (
     Revocation,
     SignatureVerdict,
     TimestampState,
-    Verdict,
 )
 from signing.changes import ChangesAfter, changes_after
-from signing.demo_mark import is_demo
 from signing.revocation import Evidence, from_dss, from_lists
 from signing.trust import TrustSettings, load_trust
 from signing.verdict import bottom_line, codes, ordered, reason
 from signing.verify_chain import ChainJudge
+from signing.verify_names import claimed_time, common_name, made_by_test_key, names_of, shown, sub_indication
 from signing.verify_signer import (
     Integrity,
     Proof,
@@ -65,6 +61,7 @@ from signing.verify_structure import (
     removed_signatures,
     restless_content,
     unexplained_bytes,
+    unlisted_objects,
 )
 from signing.verify_timestamp import CLOCK_SKEW, TokenFacts, judge_token, read_token
 from signing.verify_weakness import described, weak_key, weak_signature
@@ -73,7 +70,6 @@ from signing.verify_weakness import described, weak_key, weak_signature
 for _name in ("pyhanko", "pyhanko_certvalidator"):
     logging.getLogger(_name).addHandler(logging.NullHandler())
 
-HERE = ZoneInfo("Asia/Ho_Chi_Minh")
 CLAIM_TOLERANCE = timedelta(minutes=30)
 """A claimed time further from the timestamp than this is worth a remark."""
 
@@ -132,7 +128,7 @@ def verify_file(
         sha256=sha256,
         explanations=ranked,
         document_timestamps=parts.timestamps,
-        checked_at=_shown(at),
+        checked_at=shown(at),
     )
     return with_known(verdict, known(sha256, codes_on_pages)) if known is not None else verdict
 
@@ -164,7 +160,7 @@ def refused(name: str, code: str, at: datetime | None = None) -> FileVerdict:
         verdict=bottom_line([why]),
         reasons=[code],
         explanations=[why],
-        checked_at=_shown(at or datetime.now(UTC)),
+        checked_at=shown(at or datetime.now(UTC)),
     )
 
 
@@ -285,7 +281,7 @@ class _Examination:
             restless = restless_content(self.reader)
             if restless.runs:
                 say(reason("dynamic_content"))
-            if restless.hidden:
+            if restless.hidden or unlisted_objects(self.reader, self.data, 0, covered or len(self.data)):
                 say(reason("hidden_content"))
 
     # --- proof of existence
@@ -342,7 +338,7 @@ class _Examination:
             return previous
         signature = each.signature
         certificate = signature.signer_cert
-        claimed = _claimed(signature)
+        claimed = claimed_time(signature)
         tokens = read_tokens(signature.signer_info)
         facts = await judge_signer(
             signature, tokens, self._covering(proofs, each.revision), claimed, self.judge
@@ -367,9 +363,9 @@ class _Examination:
         self.parts.reasons += ranked
         self.parts.signatures.append(
             SignatureVerdict(
-                **_names(certificate),
+                **names_of(certificate),
                 field=name,
-                time=_shown(stamped or claimed),
+                time=shown(stamped or claimed),
                 intact=True,
                 whole_file=each.whole_file,
                 trusted=facts.chain.trusted,
@@ -381,12 +377,12 @@ class _Examination:
                 verdict=bottom_line(ranked),
                 reasons=codes(ranked),
                 changes=each.changes.words,
-                claimed_time=_shown(claimed),
-                timestamp_authority=_common_name(facts.timestamp.token.authority) if facts.timestamp else "",
-                sub_indication=_sub_indication(ranked),
+                claimed_time=shown(claimed),
+                timestamp_authority=common_name(facts.timestamp.token.authority) if facts.timestamp else "",
+                sub_indication=sub_indication(ranked),
                 subfilter=str(signature.sig_object.get("/SubFilter", "")),
                 algorithm=described(signature.signer_info, certificate),
-                demo=_demo(facts, certificate),
+                demo=made_by_test_key(facts, certificate),
             )
         )
         return max(filter(None, (previous, stamped)), default=None)
@@ -409,7 +405,7 @@ class _Examination:
             said.append("revoked_after_signing")
         if facts.chain.anchor and not facts.chain.anchor.source:
             said.append("anchor_without_source")
-        if _demo(facts, certificate):
+        if made_by_test_key(facts, certificate):
             said.append("demo_signature")
         return [reason(code, name) for code in said]
 
@@ -419,10 +415,10 @@ class _Examination:
         names, subfilter, claimed, weak, algorithm = {"signer": ""}, "", None, False, ""
         if signature is not None:
             subfilter = str(signature.sig_object.get("/SubFilter", ""))
-            claimed = _claimed(signature)
+            claimed = claimed_time(signature)
             try:
                 certificate = signature.signer_cert
-                names = _names(certificate)
+                names = names_of(certificate)
                 weak = weak_signature(signature.signer_info, certificate) or weak_key(certificate)
                 algorithm = described(signature.signer_info, certificate)
             except Exception:  # of a broken signature nothing need be readable
@@ -431,7 +427,7 @@ class _Examination:
         return SignatureVerdict(
             **names,
             field=each.found.field,
-            time=_shown(claimed),
+            time=shown(claimed),
             intact=False,
             whole_file=each.whole_file and each.integrity.code != "byte_range_wrong",
             trusted=False,
@@ -443,8 +439,8 @@ class _Examination:
             verdict=bottom_line(ranked),
             reasons=codes(ranked),
             changes=each.changes.words,
-            claimed_time=_shown(claimed),
-            sub_indication=_sub_indication(ranked),
+            claimed_time=shown(claimed),
+            sub_indication=sub_indication(ranked),
             subfilter=subfilter,
             algorithm=algorithm,
         )
@@ -456,8 +452,8 @@ class _Examination:
         ranked = ordered(reasons)
         return DocumentTimestampVerdict(
             field=each.found.field,
-            authority=_common_name(facts.token.authority) if facts else "",
-            time=_shown(facts.token.time) if facts else None,
+            authority=common_name(facts.token.authority) if facts else "",
+            time=shown(facts.token.time) if facts else None,
             intact=each.integrity.intact,
             whole_file=each.whole_file,
             trusted=bool(chain and chain.trusted),
@@ -465,56 +461,3 @@ class _Examination:
             verdict=bottom_line(ranked),
             reasons=codes(ranked),
         )
-
-
-# --- words ----------------------------------------------------------------------------------------------------------
-def _claimed(signature: EmbeddedPdfSignature) -> datetime | None:
-    """The signer's clock: /M of the PDF, as PAdES wants (ETSI EN 319 142-1 §5.3), else the attribute of the CMS, which
-    some Vietnamese signing tools fill with local time marked as UTC."""
-    try:
-        claimed = parse_pdf_date(signature.sig_object["/M"], strict=False)
-    except BROKEN:
-        try:
-            claimed = generic_cms.extract_self_reported_ts(signature.signer_info)
-        except BROKEN:
-            return None
-    if claimed is None:
-        return None
-    return claimed.replace(tzinfo=HERE) if claimed.tzinfo is None else claimed
-
-
-def _names(certificate: x509.Certificate) -> dict[str, str]:
-    return {
-        "signer": _common_name(certificate),
-        "agency": _part(certificate.subject, "organization_name"),
-        "issuer": _part(certificate.issuer, "common_name"),
-        "serial": f"{certificate.serial_number:x}",
-    }
-
-
-def _common_name(certificate: x509.Certificate | None) -> str:
-    if certificate is None:
-        return ""
-    return _part(certificate.subject, "common_name") or certificate.subject.human_friendly
-
-
-def _part(name: x509.Name, part: str) -> str:
-    try:
-        value = name.native.get(part, "")
-    except BROKEN:
-        return ""
-    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-    return unicodedata.normalize("NFC", text)
-
-
-def _demo(facts: SignerFacts, certificate: x509.Certificate) -> bool:
-    return is_demo(certificate) or bool(facts.chain.anchor and facts.chain.anchor.demo)
-
-
-def _sub_indication(ranked: list[Reason]) -> str | None:
-    against = [each for each in ranked if each.weight is not Verdict.VALID]
-    return against[0].sub_indication if against else None
-
-
-def _shown(moment: datetime | None) -> str | None:
-    return moment.astimezone(HERE).isoformat(timespec="seconds") if moment is not None else None

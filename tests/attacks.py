@@ -47,7 +47,7 @@ def paper(text: str = "So tien: 100 dong", pages: int = 2, script: str = "") -> 
         )
     )  # fmt: skip
     pdf.pages[0].Annots = pikepdf.Array([field])
-    pdf.Root.AcroForm = pikepdf.Dictionary(Fields=pikepdf.Array([field]))
+    pdf.Root.AcroForm = pdf.make_indirect(pikepdf.Dictionary(Fields=pikepdf.Array([field])))
     if script:
         pdf.Root.OpenAction = pikepdf.Dictionary(S=pikepdf.Name.JavaScript, JS=script)
     out = BytesIO()
@@ -444,3 +444,110 @@ def timestamp_backdated(data: bytes) -> bytes:
     assert raw.count(time) >= 1
     earlier = str(int(time[:4]) - 3).encode() + time[4:]
     return data[:start] + raw.replace(time, earlier).hex().encode() + data[stop:]
+
+
+# --- shadow attacks prepared before signing ---------------------------------------------------------------------------
+def paper_with_a_shadow() -> bytes:
+    """A paper that holds a second catalog with another page, used by nothing, and a second object of the number of the
+    first page's content, listed in no table."""
+    data = paper()
+    twin = b"\n%d 0 obj\n<</Length %d>>\nstream\n%s\nendstream\nendobj\n" % (
+        _contents_number(data),
+        len(_EVIL),
+        _EVIL,
+    )
+    reader = PdfFileReader(BytesIO(data))
+    data = _appended_table(data + twin, {}, reader.root_ref.idnum)
+    writer = IncrementalPdfFileWriter(BytesIO(data))
+    hidden = generic.DictionaryObject(
+        {key: _page(writer).raw_get(key) for key in _page(writer) if key != "/Contents"}
+    )
+    hidden[pdf_name("/Contents")] = writer.add_object(generic.StreamObject(stream_data=_EVIL))
+    pages = generic.DictionaryObject(
+        {
+            pdf_name("/Type"): pdf_name("/Pages"),
+            pdf_name("/Kids"): generic.ArrayObject([writer.add_object(hidden)]),
+            pdf_name("/Count"): generic.NumberObject(1),
+        }
+    )
+    catalog = generic.DictionaryObject(
+        {
+            pdf_name("/Type"): pdf_name("/Catalog"),
+            pdf_name("/Pages"): writer.add_object(pages),
+            pdf_name("/AcroForm"): writer.root.raw_get("/AcroForm"),
+        }
+    )
+    writer.root[pdf_name("/PieceInfo")] = writer.add_object(catalog)
+    writer.update_root()
+    return written(writer)
+
+
+_EVIL = b"BT /F1 12 Tf 72 700 Td (So tien: 999 dong) Tj ET"
+
+
+def _appended_table(data: bytes, rows: dict[int, int], root: int) -> bytes:
+    """An update of nothing but a table of objects, all of them inside what is signed."""
+    reader = PdfFileReader(BytesIO(data))
+    previous = int(re.findall(rb"startxref\s+(\d+)", data)[-1])
+    listing = b"".join(b"%d 1\n%010d 00000 n \n" % row for row in sorted(rows.items())) or b"0 0\n"
+    size = int(reader.trailer_view["/Size"])
+    table = b"xref\n%strailer\n<</Size %d/Root %d 0 R/Prev %d>>\nstartxref\n%d\n%%%%EOF\n"
+    return data + table % (listing, size, root, previous, len(data))
+
+
+def catalog_switched(data: bytes) -> bytes:
+    """Hide and replace: not one new object, only another catalog named in the trailer; the form with the signature is
+    the same."""
+    return _appended_table(data, {}, PdfFileReader(BytesIO(data)).root.raw_get("/PieceInfo").idnum)
+
+
+def content_repointed(data: bytes) -> bytes:
+    """Hide and replace: the number of the page's content now points to its hidden twin, which was signed with the
+    rest."""
+    number = _contents_number(data)
+    twin = [match.start() for match in re.finditer(rb"(?<=\n)%d 0 obj" % number, data)][-1]
+    return _appended_table(data, {number: twin}, PdfFileReader(BytesIO(data)).root_ref.idnum)
+
+
+def history_cut(data: bytes) -> bytes:
+    """The newest table leads past the signed revision to the one before it; the signature is listed again by hand."""
+    previous = [int(each) for each in re.findall(rb"startxref\s+(\d+)", data)]
+    reader = PdfFileReader(BytesIO(data))
+    last = reader.xrefs.total_revisions - 1
+    rows = {
+        ref.idnum: reader.xrefs.get_historical_ref(ref, last)
+        for ref in reader.xrefs.explicit_refs_in_revision(last)
+    }
+    listing = b"".join(b"%d 1\n%010d 00000 n \n" % row for row in sorted(rows.items()))
+    size, root = int(reader.trailer_view["/Size"]), reader.root_ref.idnum
+    table = b"xref\n%strailer\n<</Size %d/Root %d 0 R/Prev %d>>\nstartxref\n%d\n%%%%EOF\n"
+    return data + table % (listing, size, root, previous[-2], len(data))
+
+
+def looks_of_signature_replaced(data: bytes) -> bytes:
+    """The picture of a signature says another name."""
+    writer = IncrementalPdfFileWriter(BytesIO(data))
+    fields = [ref.get_object() for ref in writer.root["/AcroForm"]["/Fields"]]
+    field = next(each for each in fields if each.get("/FT") == "/Sig")
+    field[pdf_name("/AP")] = generic.DictionaryObject(
+        {pdf_name("/N"): _annotation(writer, "/Stamp")["/AP"].raw_get("/N")}
+    )
+    writer.update_container(field)
+    return written(writer)
+
+
+def page_turned(data: bytes) -> bytes:
+    writer = IncrementalPdfFileWriter(BytesIO(data))
+    page = _page(writer)
+    page[pdf_name("/CropBox")] = generic.ArrayObject([generic.NumberObject(n) for n in (0, 0, 595, 600)])
+    writer.update_container(page)
+    return written(writer)
+
+
+def script_added(data: bytes) -> bytes:
+    writer = IncrementalPdfFileWriter(BytesIO(data))
+    writer.root[pdf_name("/OpenAction")] = generic.DictionaryObject(
+        {pdf_name("/S"): pdf_name("/JavaScript"), pdf_name("/JS"): pdf_string("app.alert(1)")}
+    )
+    writer.update_root()
+    return written(writer)

@@ -38,7 +38,8 @@ def trust(pki, tmp_path_factory):
 @pytest.fixture(scope="module")
 def good(pki, official) -> bytes:
     """Signed by an official, with lists of today at hand: valid as it is."""
-    return attacks.signed(attacks.paper(), pki.signer(official), timestamper=pki.timestamper())
+    stamper = pki.timestamper()
+    return attacks.signed(attacks.paper(), pki.signer(official), timestamper=stamper, box=(300, 50, 400, 90))
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +81,10 @@ ON_BYTES = {
     "looks without a signature": (attacks.unsigned_field_with_picture, "changed_after_signing"),
     "signature removed": (attacks.signature_removed, "signature_removed"),
     "form with all signatures removed": (attacks.form_removed, "signature_removed"),
+    "looks of the signature replaced": (attacks.looks_of_signature_replaced, "changed_after_signing"),
+    "page cut to a part": (attacks.page_turned, "changed_after_signing"),
+    "script added": (attacks.script_added, "changed_after_signing"),
+    "history cut": (attacks.history_cut, "byte_range_wrong"),
     "certificates removed": (attacks.certificates_removed, "no_signing_certificate_found"),
 }
 
@@ -151,6 +156,25 @@ def test_wrapping_fools_a_reader_that_only_computes(good, pki, official, trust, 
     shown = subprocess.run(["pdftotext", path, "-"], capture_output=True, text=True, check=True).stdout
     assert "Signature is Valid" in said and "999" in shown
     assert judged(path.read_bytes(), trust).verdict is Verdict.INVALID
+
+
+@pytest.mark.parametrize(
+    "attack", [attacks.catalog_switched, attacks.content_repointed], ids=lambda a: a.__name__
+)
+def test_hide_and_replace(pki, official, trust, attack, tmp_path):
+    """What was prepared before signing and is called up later, without one new object."""
+    prepared = attacks.signed(attacks.paper_with_a_shadow(), pki.signer(official))
+    before = judged(prepared, trust)
+    assert before.verdict is Verdict.VALID
+    assert "hidden_content" in [each.code for each in before.explanations]
+    altered = attack(prepared)
+    verdict = judged(altered, trust)
+    assert (verdict.verdict, verdict.reasons) == (Verdict.INVALID, ["changed_after_signing"])
+    if shutil.which("pdftotext"):
+        path = tmp_path / "shadow.pdf"
+        path.write_bytes(altered)
+        shown = subprocess.run(["pdftotext", path, "-"], capture_output=True, text=True, check=True).stdout
+        assert "999" in shown  # it is a real attack: readers show the other text
 
 
 def test_junk_between_honest_revisions(archived, trust):
