@@ -15,6 +15,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from schemas.agent import AgentSettings
 from schemas.errors import BadSettings
 from schemas.register import BookKind
 from schemas.signing import SigningSettings
@@ -199,6 +200,7 @@ class Settings(BaseSettings):
     codes: Codes = Field(default_factory=Codes)
     copies: Copies = Field(default_factory=Copies)
     work: Work = Field(default_factory=Work)
+    agent: AgentSettings = Field(default_factory=AgentSettings)
     signing: SigningSettings = Field(default_factory=SigningSettings)
     certifying: Certifying = Field(default_factory=Certifying)
     delivery: Delivery = Field(default_factory=Delivery)

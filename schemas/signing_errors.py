@@ -189,3 +189,20 @@ class SigningJobRejected(SohoaError):
     en = "The signatures do not fit the prepared job; no file was changed."
     advice_vi = "Xuất lại lô và ký lại bằng đúng chứng thư số."
     advice_en = "Export the job again and sign it with the right certificate."
+
+
+class AgentUnavailable(SystemFault):
+    code = "signing_agent_unavailable"
+    vi = "Không kết nối được chương trình ký (sohoa agent) trên máy này."
+    en = "The signing agent on this PC cannot be reached."
+    advice_vi = "Mở chương trình ký (sohoa agent) trên máy có cắm thiết bị ký rồi thử lại."
+    advice_en = "Start `sohoa agent` on the PC with the token and try again."
+
+
+class AgentRefused(SohoaError):
+    fault = Fault.USER
+    code = "signing_agent_refused"
+    vi = "Chương trình ký không nhận yêu cầu, hoặc người ký đã từ chối."
+    en = "The signing agent or the official refused."
+    advice_vi = "Ghép nối lại cổng với chương trình ký nếu được hỏi, rồi gửi lại lô chưa ký."
+    advice_en = "Pair again when asked to, then send what is not signed yet."

@@ -45,7 +45,8 @@ class Pkcs11Signer:
     """A key on a token. A context manager: the session is closed at the end.
 
     `library`: the driver's shared object; `token`: its label; `key`: label of key and certificate, needed where the token
-    holds several. Raises WrongPin, PinLocked, TokenUnavailable, WeakKey.
+    holds several; `serial` (of the token) and `certificate` (SHA-256) pick exactly one. Raises WrongPin, PinLocked,
+    TokenUnavailable, WeakKey.
     """
 
     kind = KeyKind.PKCS11
@@ -57,26 +58,35 @@ class Pkcs11Signer:
         pin: str,
         key: str | None = None,
         chain: Sequence[x509.Certificate] = (),
+        *,
+        serial: bytes | None = None,
+        certificate: bytes | None = None,
     ) -> None:
         with _foreign_errors(f"token {token}"):
-            found = pkcs11.lib(str(library)).get_token(token_label=token)
+            # Labels are set by the maker and often the same on all its tokens; serial numbers are not.
+            known = {"token_serial": serial} if serial is not None else {}
+            found = pkcs11.lib(str(library)).get_token(token_label=token, **known)
             self._queue = _queue(str(library), bytes(found.serial).hex())
             with self._queue:
                 self._session = found.open(user_pin=pin)
         try:
             with self._queue, _foreign_errors(f"token {token}"):
-                self._load(key, chain)
+                self._load(key, chain, certificate)
         except BaseException:
             self.close()
             raise
 
-    def _load(self, label: str | None, chain: Sequence[x509.Certificate]) -> None:
+    def _load(
+        self, label: str | None, chain: Sequence[x509.Certificate], wanted_sha256: bytes | None
+    ) -> None:
         wanted = {Attribute.LABEL: label} if label else {}
         certificates = {}
         for stored in self._session.get_objects({Attribute.CLASS: ObjectClass.CERTIFICATE}):
             certificates[bytes(stored[Attribute.ID])] = x509.Certificate.load(stored[Attribute.VALUE])
         keys = list(self._session.get_objects({Attribute.CLASS: ObjectClass.PRIVATE_KEY, **wanted}))
         pairs = [(key, certificates[bytes(key.id)]) for key in keys if bytes(key.id) in certificates]
+        if wanted_sha256 is not None:
+            pairs = [pair for pair in pairs if pair[1].sha256 == wanted_sha256]
         if not pairs:
             raise TokenUnavailable(
                 "no key with its certificate on the token" + (f": {label}" if label else "")
