@@ -93,7 +93,9 @@ class SignDesk:
                 continue
             path.parent.mkdir(parents=True, exist_ok=True)
             if room == "anchors":  # the note first: an anchor without one counts as a real root
-                path.with_suffix(".toml").write_text('source = "PKI thử nghiệm của chính máy này"\ndemo = true\n', "utf-8")
+                path.with_suffix(".toml").write_text(
+                    'source = "PKI thử nghiệm của chính máy này"\ndemo = true\n', "utf-8"
+                )
             fresh = path.with_suffix(f".{os.getpid()}")
             fresh.write_bytes(pem.armor("CERTIFICATE", certificate.dump()))
             fresh.replace(path)
@@ -136,7 +138,7 @@ class SignDesk:
 
     def title(self, role: Role) -> str:
         seat = self.roster.seat(role)
-        return seat.title if seat is not None else "Người thực hiện chứng thực (thử nghiệm)" if role is Role.CERTIFIER else ""
+        return seat.title if seat is not None else "Chủ tịch (thử nghiệm)" if role is Role.CERTIFIER else ""
 
     @property
     def agency(self) -> str:
@@ -241,5 +243,7 @@ class SignDesk:
         """Verifies a file that was just signed. Raises OutputInvalid unless it is valid, with so many signatures."""
         found = self.verify(pdf, name)
         if found.verdict is not Verdict.VALID or len(found.signatures) != signatures:
-            raise OutputInvalid(f"{found.verdict}, {len(found.signatures)} signatures: {', '.join(found.reasons)}")
+            raise OutputInvalid(
+                f"{found.verdict}, {len(found.signatures)} signatures: {', '.join(found.reasons)}"
+            )
         return found

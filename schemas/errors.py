@@ -338,6 +338,33 @@ class RequestKeyReused(WrongUse):
     advice_en = "Make a new request."
 
 
+# --- copies ----------------------------------------------------------------------------------------------------------
+class CaptureRejected(SohoaError):
+    """What is offered is not a fresh picture of the paper original that lies before the certifying person."""
+
+    fault = Fault.INPUT
+    code = "capture_rejected"
+    vi = "Không dùng được bản chụp này để chứng thực: phải chụp bản chính ngay lúc chứng thực."
+    en = "This capture cannot be certified: the original has to be captured at that moment."
+    advice_vi = "Chụp lại đủ các trang của bản chính ngay bây giờ rồi làm lại."
+    advice_en = "Capture all pages of the original now and try again."
+
+
+class DeliveryUnavailable(SystemFault):
+    code = "delivery_unavailable"
+    vi = "Chưa gửi được bản sao; hệ thống sẽ tự gửi lại."
+    en = "The copy could not be delivered yet; it will be tried again."
+
+
+class DeliveryRefused(SohoaError):
+    fault = Fault.USER
+    code = "delivery_refused"
+    vi = "Nơi nhận từ chối bản sao."
+    en = "The receiving side refused the copy."
+    advice_vi = "Kiểm tra địa chỉ nhận với người yêu cầu rồi gửi lại."
+    advice_en = "Check the address with the requester and send it again."
+
+
 def all_errors() -> dict[str, type[SohoaError]]:
     """Every error class by its code."""
     import schemas.signing_errors  # noqa: F401 - its classes are subclasses once it is imported
