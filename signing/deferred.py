@@ -13,11 +13,9 @@ from __future__ import annotations
 
 import base64
 import binascii
-import contextlib
 import hashlib
 import json
 import os
-import shutil
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,9 +23,6 @@ from datetime import datetime
 from pathlib import Path
 
 from asn1crypto import cms, x509
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from pydantic import ValidationError
 from pyhanko.sign.signers.pdf_byterange import PreparedByteRangeDigest
 from pyhanko.sign.signers.pdf_cms import PdfCMSSignedAttributes
@@ -45,10 +40,11 @@ from schemas.signing import (
 )
 from schemas.signing_errors import SigningJobRejected
 from signing.appearance import VIETNAM
-from signing.identities import DIGEST, SeamSigner, Signer
+from signing.identities import DIGEST, SeamSigner, Signer, is_signature
 from signing.levels import extend
 from signing.sign import all_paths, evidence_of, file_sha256, foreign_errors, open_session, prepared_document
 from signing.sign_checks import check_signer, run
+from signing.sign_prepare import replacing
 
 
 class AbsentKey:
@@ -121,31 +117,20 @@ def prepare_job(
 
 
 def _make_ready(folder, id, source, before, request, signer, settings, timestamper, moment) -> None:
-    handle, name = tempfile.mkstemp(prefix=".", dir=folder)
-    try:
-        with os.fdopen(handle, "w+b") as stream:
-            with source.open("rb") as original:
-                shutil.copyfileobj(original, stream, 1 << 20)
-            session = open_session(
-                stream, request, signer, settings=settings, timestamper=timestamper, moment=moment
+    with replacing(source, folder / f"{id}.pdf") as stream:
+        session = open_session(
+            stream, request, signer, settings=settings, timestamper=timestamper, moment=moment
+        )
+
+        async def ready():
+            document = await prepared_document(session)
+            digest, _ = document.digest_tbs_document(in_place=True)
+            attributes = await SeamSigner(signer).signed_attrs(
+                digest.document_digest, DIGEST, PdfCMSSignedAttributes(moment), use_pades=True
             )
+            return digest, attributes.dump()
 
-            async def ready():
-                document = await prepared_document(session)
-                digest, _ = document.digest_tbs_document(in_place=True)
-                attributes = await SeamSigner(signer).signed_attrs(
-                    digest.document_digest, DIGEST, PdfCMSSignedAttributes(moment), use_pades=True
-                )
-                return digest, attributes.dump()
-
-            digest, attributes = run(ready())
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(name, folder / f"{id}.pdf")
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(name)
-        raise
+        digest, attributes = run(ready())
     item = JobItem(
         id=id, document_id=request.document_id, name=source.name, field=request.field, role=request.role,
         product=request.product, sha256=before, signed_attributes=_text(attributes),
@@ -241,7 +226,7 @@ def finish_job(
         item.id: _bytes(answers.signatures[item.id]) for item in job.items if item.id in answers.signatures
     }
     for item in job.items:
-        if item.id in raw and not _is_signature(certificate, _bytes(item.signed_attributes), raw[item.id]):
+        if item.id in raw and not is_signature(certificate, _bytes(item.signed_attributes), raw[item.id]):
             raise SigningJobRejected(f"{item.name}: not a signature of the job's certificate")
     targets.mkdir(parents=True, exist_ok=True)
     done = []
@@ -261,33 +246,21 @@ def _finish(
 ) -> Finished:
     _, request, moment, digest = _remembered(folder, item.id)
     path = check_signer(signer, request, settings, validation, datetime.now(VIETNAM))
-    handle, name = tempfile.mkstemp(prefix=".", dir=targets)
-    try:
-        with os.fdopen(handle, "w+b") as stream:
-            with (folder / f"{item.id}.pdf").open("rb") as ready:
-                shutil.copyfileobj(ready, stream, 1 << 20)
-            if _document_digest(stream, digest) != digest.document_digest:
-                raise SigningJobRejected(f"{item.name}: the file made ready was changed")
+    with replacing(folder / f"{item.id}.pdf", targets / item.name) as stream:
+        if _document_digest(stream, digest) != digest.document_digest:
+            raise SigningJobRejected(f"{item.name}: the file made ready was changed")
 
-            async def finish():
-                used = timestamper if request.level.rank else None
-                paths = await all_paths(path, used, validation)
-                signed = await SeamSigner(signer).async_sign_prescribed_attributes(
-                    DIGEST, cms.CMSAttributes.load(_bytes(item.signed_attributes)), timestamper=used
-                )
-                digest.fill_with_cms(stream, signed)
-                await extend(stream, request.level, paths, validation, used, DIGEST)
-                return paths
+        async def finish():
+            used = timestamper if request.level.rank else None
+            paths = await all_paths(path, used, validation, settings)
+            signed = await SeamSigner(signer).async_sign_prescribed_attributes(
+                DIGEST, cms.CMSAttributes.load(_bytes(item.signed_attributes)), timestamper=used
+            )
+            digest.fill_with_cms(stream, signed)
+            await extend(stream, request.level, paths, validation, used, DIGEST)
+            return paths
 
-            paths = run(finish())
-            evidence = evidence_of(stream, request, signer, moment, item.sha256, paths)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(name, targets / item.name)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(name)
-        raise
+        evidence = evidence_of(stream, request, signer, moment, item.sha256, run(finish()))
     _write(folder / f"{item.id}.done.json", evidence.model_dump_json(indent=2).encode())
     return Finished(item.id, targets / item.name, evidence)
 
@@ -330,20 +303,6 @@ def _document_digest(stream, digest: PreparedByteRangeDigest) -> bytes:
     while part := stream.read(1 << 20):
         hasher.update(part)
     return hasher.digest()
-
-
-def _is_signature(certificate: x509.Certificate, data: bytes, signature: bytes) -> bool:
-    key = serialization.load_der_public_key(certificate.public_key.dump())
-    try:
-        if isinstance(key, rsa.RSAPublicKey):
-            key.verify(signature, data, padding.PKCS1v15(), hashes.SHA256())
-        elif isinstance(key, ec.EllipticCurvePublicKey):
-            key.verify(signature, data, ec.ECDSA(hashes.SHA256()))
-        else:
-            return False
-    except InvalidSignature:
-        return False
-    return True
 
 
 def _text(data: bytes) -> str:

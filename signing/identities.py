@@ -12,7 +12,9 @@ from typing import Protocol, runtime_checkable
 
 from asn1crypto import core, x509
 from asn1crypto.algos import DigestInfo
-from cryptography.hazmat.primitives import hashes
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from pyhanko.sign.signers import Signer as PyHankoSigner
 from pyhanko_certvalidator.registry import SimpleCertificateStore
 
@@ -89,7 +91,9 @@ def _text(value) -> str:
 
 def digest_info(digest: bytes) -> bytes:
     """What a device that pads but does not hash is given for RSA PKCS#1 v1.5."""
-    info = DigestInfo({"digest_algorithm": {"algorithm": DIGEST, "parameters": core.Null()}, "digest": digest})
+    info = DigestInfo(
+        {"digest_algorithm": {"algorithm": DIGEST, "parameters": core.Null()}, "digest": digest}
+    )
     return info.dump()
 
 
@@ -116,3 +120,18 @@ def signature_size(certificate: x509.Certificate) -> int:
     algorithm, bits = key_facts(certificate)
     whole = (bits + 7) // 8
     return whole if algorithm == "rsa" else 2 * whole + 16
+
+
+def is_signature(certificate: x509.Certificate, data: bytes, signature: bytes) -> bool:
+    """Whether `signature` is this certificate's key's over `data`, with SHA-256, as `Signer` makes them."""
+    key = serialization.load_der_public_key(certificate.public_key.dump())
+    try:
+        if isinstance(key, rsa.RSAPublicKey):
+            key.verify(signature, data, padding.PKCS1v15(), hashes.SHA256())
+        elif isinstance(key, ec.EllipticCurvePublicKey):
+            key.verify(signature, data, ec.ECDSA(hashes.SHA256()))
+        else:
+            return False
+    except InvalidSignature:
+        return False
+    return True

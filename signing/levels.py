@@ -18,12 +18,15 @@ from pyhanko.pdf_utils.misc import PdfError
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.signers import PdfTimeStamper
 from pyhanko.sign.timestamps import TimeStamper
+from pyhanko.sign.validation import EmbeddedPdfSignature
 from pyhanko.sign.validation.dss import DocumentSecurityStore
 from pyhanko.sign.validation.errors import ValidationInfoReadingError
 from pyhanko_certvalidator import ValidationContext
 
+from schemas.errors import OutputInvalid
 from schemas.signing import Level
 from schemas.signing_errors import LevelNotReached, TimestampUnavailable
+from signing.identities import is_signature
 
 
 class RecordWriter(IncrementalPdfFileWriter):
@@ -118,7 +121,7 @@ def check_level(
 ) -> Reached:
     """What the signature in `field` has. `paths`: certificates of signer and timestamp authority, leaf to anchor or back.
 
-    Raises LevelNotReached when it is below `wanted`.
+    Raises LevelNotReached when it is below `wanted`, OutputInvalid when the signature is not one: devices fail too.
     """
     stream = io.BytesIO(data) if isinstance(data, bytes) else data
     try:
@@ -130,6 +133,7 @@ def check_level(
         raise LevelNotReached(f"no signature in {field}")
     if signature.sig_object.get("/SubFilter") != "/ETSI.CAdES.detached":
         raise LevelNotReached("not a PAdES signature")
+    _check_intact(signature)
     level, stamped = Level.B_B, _signature_timestamp(signature.signer_info)
     if stamped is not None:
         level = Level.B_T
@@ -140,6 +144,17 @@ def check_level(
     if not level.reaches(wanted):
         raise LevelNotReached(f"wanted {wanted}, reached {level}")
     return Reached(level, stamped)
+
+
+def _check_intact(signature: EmbeddedPdfSignature) -> None:
+    """The file's bytes are the signed ones and the signature is the certificate's."""
+    attributes = signature.signer_info["signed_attrs"]
+    digest = next(one["values"][0].native for one in attributes if one["type"].native == "message_digest")
+    if signature.compute_digest() != digest:
+        raise OutputInvalid(f"{signature.field_name}: the digest is not the file's")
+    value = signature.signer_info["signature"].native
+    if not is_signature(signature.signer_cert, attributes.untag().dump(), value):
+        raise OutputInvalid(f"{signature.field_name}: the signature is not the certificate's")
 
 
 def _signature_timestamp(signer_info: cms.SignerInfo) -> datetime | None:

@@ -5,9 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
-import os
-import shutil
-import tempfile
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -26,14 +23,20 @@ from pyhanko_certvalidator.path import ValidationPath
 
 from schemas.errors import DamagedFile, EncryptedFile
 from schemas.signing import Level, SignatureEvidence, SignatureRequest, SigningSettings
-from schemas.signing_errors import DemoMarkMissing, FieldNotReady, LevelNotReached, TimestampUnavailable
+from schemas.signing_errors import (
+    DemoKeyRefused,
+    DemoMarkMissing,
+    FieldNotReady,
+    LevelNotReached,
+    TimestampUnavailable,
+)
 from signing.appearance import VIETNAM, SignatureStyle, looks_of
 from signing.appearance_page import PageFrame, entry
 from signing.demo_mark import is_demo
 from signing.identities import DIGEST, SeamSigner, Signer, agency_name, common_name
 from signing.levels import RecordWriter, check_level, extend
 from signing.sign_checks import check_signer, run, timestamp_paths
-from signing.sign_prepare import TEST_MARK
+from signing.sign_prepare import TEST_MARK, replacing
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ def sign(
     `moment` (now) is the claimed time. The first signature certifies the file: from then on only signatures may be added.
 
     Raises the refusals of `signing.sign_checks`, FieldNotReady, DemoMarkMissing, LevelNotReached, TimestampUnavailable,
-    the errors of the key's device, DamagedFile, EncryptedFile. Nothing is kept of a signature that failed.
+    the errors of the key's device, OutputInvalid, DamagedFile, EncryptedFile. Nothing is kept of a signature that failed.
     """
     stream = io.BytesIO(pdf)
     evidence = sign_stream(
@@ -77,20 +80,8 @@ def sign_file(
     source: Path, target: Path, request: SignatureRequest, signer: Signer, **options
 ) -> SignatureEvidence:
     """As `sign`, on files, in little memory. `target` appears whole or not at all and may be `source`."""
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}-", dir=target.parent)
-    try:
-        with os.fdopen(handle, "w+b") as stream:
-            with source.open("rb") as original:
-                shutil.copyfileobj(original, stream, 1 << 20)
-            evidence = sign_stream(stream, request, signer, **options)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(name, target)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(name)
-        raise
-    return evidence
+    with replacing(source, target) as stream:
+        return sign_stream(stream, request, signer, **options)
 
 
 def sign_stream(
@@ -111,15 +102,20 @@ def sign_stream(
         session = open_session(
             stream, request, signer, settings=settings, timestamper=timestamper, moment=moment
         )
-        paths = run(_finished(session, stream, request.level, path, validation))
+        paths = run(_finished(session, stream, request.level, path, validation, settings))
     return evidence_of(stream, request, signer, moment, before, paths)
 
 
 async def _finished(
-    session: PdfSigningSession, stream, level: Level, path: ValidationPath, validation: ValidationContext
+    session: PdfSigningSession,
+    stream,
+    level: Level,
+    path: ValidationPath,
+    validation: ValidationContext,
+    settings: SigningSettings,
 ) -> list[ValidationPath]:
     """Runs the session to its end; returns the paths of signer and timestamp authority."""
-    paths = await all_paths(path, session.timestamper, validation)
+    paths = await all_paths(path, session.timestamper, validation, settings)
     document = await prepared_document(session)
     digest, _ = document.digest_tbs_document(in_place=True)
     await document.perform_signature(digest.document_digest, PdfCMSSignedAttributes(session.system_time))
@@ -128,10 +124,16 @@ async def _finished(
 
 
 async def all_paths(
-    path: ValidationPath, timestamper: TimeStamper | None, validation: ValidationContext
+    path: ValidationPath,
+    timestamper: TimeStamper | None,
+    validation: ValidationContext,
+    settings: SigningSettings,
 ) -> list[ValidationPath]:
-    """The authority is judged before it is asked: a timestamp nobody trusts is no timestamp."""
-    return [path, *(await timestamp_paths(timestamper, validation) if timestamper else [])]
+    """The authority is judged before it is asked: a timestamp nobody trusts is no timestamp. Raises DemoKeyRefused."""
+    stamps = await timestamp_paths(timestamper, validation) if timestamper else []
+    if settings.production and any(is_demo(certificate) for found in stamps for certificate in found):
+        raise DemoKeyRefused("the timestamp authority is a test one")
+    return [path, *stamps]
 
 
 async def prepared_document(session: PdfSigningSession) -> PdfTBSDocument:

@@ -6,10 +6,15 @@ signature on nothing is added but signatures (DESIGN decision 3).
 
 from __future__ import annotations
 
+import contextlib
 import io
+import os
+import shutil
+import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 
 import pypdfium2
 import segno
@@ -52,17 +57,23 @@ class Conversion:
         return f"Bản điện tử được chuyển đổi từ văn bản giấy lúc {clock(self.at)}, bởi {by}"
 
 
-@dataclass(frozen=True)
-class Prepared:
-    """A file with its empty fields. `above` tells by how much boxes of a page have to be shifted down: a band was added."""
+@dataclass(frozen=True, kw_only=True)
+class Placed:
+    """Where everything was put, shown frame. Boxes known from before have to be shifted down on pages that got a band."""
+
+    places: list[FieldPlace]
+    above: dict[int, float]
+    """1-based page -> points added above the scan."""
+    mark: Box
+    qr: Box | None
+    """Both on page 1."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared(Placed):
+    """A file with its empty fields."""
 
     data: bytes
-    places: list[FieldPlace]
-    above: dict[int, float] = field(default_factory=dict)
-    """1-based page -> points added above the scan."""
-    mark: Box | None = None
-    qr: Box | None = None
-    """Where they stand on page 1, shown frame."""
 
 
 @dataclass
@@ -115,77 +126,120 @@ def prepare(
 
     Raises SignedAlready, FieldNotReady (prepared before), EncryptedFile, DamagedFile, MissingProgram, BadSettings.
     """
-    writer = _opened(pdf)
+    stream = io.BytesIO(pdf)
+    wanted = _Wanted(requests, settings, conversion, qr, demo, words or {}, dict(at or {}))
+    placed = _prepare(stream, pdf, wanted)
+    return Prepared(data=stream.getvalue(), **vars(placed))
+
+
+def prepare_file(
+    source: Path,
+    target: Path,
+    requests: Sequence[SignatureRequest],
+    *,
+    settings: SigningSettings,
+    conversion: Conversion,
+    qr: str = "",
+    demo: bool = False,
+    words: Mapping[int, Iterable[Box]] | None = None,
+    at: Mapping[Role, tuple[int, Box]] | None = None,
+) -> Placed:
+    """As `prepare`, on files, in little memory. `target` appears whole or not at all and may be `source`."""
+    wanted = _Wanted(requests, settings, conversion, qr, demo, words or {}, dict(at or {}))
+    with replacing(source, target) as stream:
+        return _prepare(stream, source, wanted)
+
+
+@contextlib.contextmanager
+def replacing(source: Path, target: Path):
+    """A copy of `source` to read and write; at the end, and only without an error, it becomes `target`, safe on disk."""
+    handle, name = tempfile.mkstemp(prefix=f".{target.name}-", dir=target.parent)
+    try:
+        with os.fdopen(handle, "w+b") as stream:
+            with source.open("rb") as original:
+                shutil.copyfileobj(original, stream, 1 << 20)
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(name, target)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(name)
+        raise
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    requests: Sequence[SignatureRequest]
+    settings: SigningSettings
+    conversion: Conversion
+    qr: str
+    demo: bool
+    words: Mapping[int, Iterable[Box]]
+    at: dict[Role, tuple[int, Box]]
+
+
+def _prepare(stream, readable: bytes | Path, wanted: _Wanted) -> Placed:
+    """Adds to `stream` in place; `readable` holds the same file for looking at its pages."""
+    writer = _opened(stream)
     frames = [PageFrame.of(_page(writer, number)) for number in range(_page_count(writer))]
     try:
-        document = pypdfium2.PdfDocument(pdf)
+        document = pypdfium2.PdfDocument(readable)
     except pypdfium2.PdfiumError as error:
         raise DamagedFile(str(error)) from error
     try:
         # Only pages that get something are looked at: rendering costs more than all the rest.
-        marked = range(len(frames)) if demo else range(1)
         sheets = {
             index: _Sheet(
-                frames[index],
-                page_room(document, index, frames[index].size, (words or {}).get(index + 1, ())),
+                frames[index], page_room(document, index, frames[index].size, wanted.words.get(index + 1, ()))
             )
-            for index in marked
+            for index in (range(len(frames)) if wanted.demo else range(1))
         }
     finally:
         document.close()
-    return _Layout(writer, frames, sheets, settings, demo).run(requests, conversion, qr, dict(at or {}))
+    return _Layout(writer, frames, sheets, wanted).run()
 
 
 class _Layout:
-    def __init__(
-        self, writer, frames: list[PageFrame], sheets: dict[int, _Sheet], settings, demo: bool
-    ) -> None:
-        self.writer, self.frames, self.sheets, self.settings, self.demo = (
-            writer,
-            frames,
-            sheets,
-            settings,
-            demo,
-        )
+    def __init__(self, writer, frames: list[PageFrame], sheets: dict[int, _Sheet], wanted: _Wanted) -> None:
+        self.writer, self.frames, self.sheets, self.wanted = writer, frames, sheets, wanted
         self.font = face()
         self.font_reference = embedded(writer, self.font)
 
-    def run(self, requests, conversion: Conversion, qr: str, at: dict[Role, tuple[int, Box]]) -> Prepared:
-        first = self.sheets[0]
-        for page, box in at.values():
+    def run(self) -> Placed:
+        first, wanted = self.sheets[0], self.wanted
+        for page, box in wanted.at.values():
             if page - 1 in self.sheets:
                 self.sheets[page - 1].room.take(box)
-        free = [request for request in requests if request.role not in at]
-        symbol = segno.make(qr, error="m", micro=False) if qr else None
-        boxes, in_band = self._top(first, free, conversion.at, symbol)
-        mark = self._mark(first, conversion)
-        if self.demo:
+        free = [request for request in wanted.requests if request.role not in wanted.at]
+        symbol = segno.make(wanted.qr, error="m", micro=False) if wanted.qr else None
+        boxes, in_band = self._top(first, free, wanted.conversion.at, symbol)
+        mark = self._mark(first, wanted.conversion)
+        if wanted.demo:
             for sheet in self.sheets.values():
                 self._test_mark(sheet)
 
-        shift = first.above
-        fixed = {role: (page, _down(box, shift if page == 1 else 0.0)) for role, (page, box) in at.items()}
         final = {
             index: sheet.frame.enlarged(sheet.above, sheet.below) for index, sheet in self.sheets.items()
         }
         for index, sheet in self.sheets.items():
             self._draw(index, sheet, final[index])
         places = []
-        for request in requests:
-            page, box = fixed.get(request.role) or (1, boxes[request.role])
-            frame = final.get(page - 1) or self.frames[page - 1]
-            self._add_field(request, page, frame, box)
+        for request in wanted.requests:
+            fixed = request.role in wanted.at
+            page, box = wanted.at.get(request.role) or (1, boxes[request.role])
+            if fixed and page == 1:
+                box = _down(box, first.above)
+            self._add_field(request, page, final.get(page - 1) or self.frames[page - 1], box)
             places.append(
                 FieldPlace(
-                    role=request.role, field=request.field, page=page, box=box,
-                    in_band=in_band and request.role not in at,
+                    role=request.role, field=request.field, page=page, box=box, in_band=in_band and not fixed
                 )
-            )  # fmt: skip
+            )
         keep(self.writer, self.font, self.font_reference)
-        out = io.BytesIO()
-        self.writer.write(out)
+        self.writer.write_in_place()
         above = {index + 1: sheet.above for index, sheet in self.sheets.items() if sheet.above}
-        return Prepared(out.getvalue(), places, above, mark, boxes.get("qr"))
+        return Placed(places=places, above=above, mark=mark, qr=boxes.get("qr"))
 
     def _top(self, sheet: _Sheet, requests, moment: datetime, symbol) -> tuple[dict, bool]:
         """Boxes by role (and `qr`) at the top of page 1, in final coordinates; whether a band was added for them."""
@@ -194,7 +248,8 @@ class _Layout:
         left_corner = ((0.0, 0.0, width * 0.62, top), False, False)
         right_corner = ((width * 0.38, 0.0, width, top), True, False)
         sizes = {
-            request.role: looks_of(request, moment, self.settings, self.demo).size for request in requests
+            request.role: looks_of(request, moment, self.wanted.settings, self.wanted.demo).size
+            for request in requests
         }
         found: dict = {}
         for role, size in sizes.items():
@@ -325,9 +380,9 @@ def _down(box: Box, by: float) -> Box:
     return (box[0], box[1] + by, box[2], box[3] + by)
 
 
-def _opened(pdf: bytes) -> RecordWriter:
+def _opened(stream) -> RecordWriter:
     try:
-        writer = RecordWriter(io.BytesIO(pdf), strict=False)
+        writer = RecordWriter(stream, strict=False)
         if writer.prev.encrypted:
             raise EncryptedFile("an encrypted file cannot be prepared: it would no longer be PDF/A")
         if any(True for _ in writer.prev.embedded_signatures):
