@@ -20,7 +20,7 @@ from pyhanko.sign.validation.errors import SignatureValidationError
 from pyhanko.sign.validation.status import SignatureCoverageLevel
 
 from schemas.signing import Changes
-from signing.verify_structure import BROKEN, FoundSignature
+from signing.verify_structure import BROKEN, FoundSignature, value_of
 
 MAX_PAGES = 20_000
 MAX_FIELDS = 5_000
@@ -169,7 +169,7 @@ def _annotations_in_words(old, new, was, page, at: int, changed: set, words: _Wo
 
 
 def _annotations(page) -> list[tuple]:
-    notes = page["/Annots"] if "/Annots" in page else None
+    notes = value_of(page, "/Annots")
     if not isinstance(notes, generic.ArrayObject):
         return []
     found = []
@@ -183,7 +183,7 @@ def _annotations(page) -> list[tuple]:
 
 
 def _is_note(note) -> bool:
-    return note.get("/Subtype") != "/Widget"  # widgets are told by their fields
+    return value_of(note, "/Subtype") != "/Widget"  # widgets are told by their fields
 
 
 def _forms_in_words(old: HistoricalResolver, new: PdfFileReader, words: _Words) -> None:
@@ -261,7 +261,7 @@ def _pages(document) -> Iterator[tuple]:
 
 def _fields(document) -> Iterator[tuple[str, tuple]]:
     """(full name, (kind, value, dictionary)) of each form field."""
-    form = document.root["/AcroForm"] if "/AcroForm" in document.root else None  # `get` follows no reference
+    form = value_of(document.root, "/AcroForm")
     if not isinstance(form, generic.DictionaryObject) or "/Fields" not in form:
         return
     fields = form["/Fields"]
@@ -272,13 +272,15 @@ def _fields(document) -> Iterator[tuple[str, tuple]]:
         prefix, kind, node = waiting.pop()
         if not isinstance(node, generic.DictionaryObject):
             continue
-        part = node.get("/T")
+        part = value_of(node, "/T")
         name = f"{prefix}.{part}" if prefix and part is not None else prefix or str(part or "")
-        kind = node.get("/FT", kind)
+        kind = value_of(node, "/FT", kind)
         if part is not None or not prefix:
-            looks = node.get("/AS")
+            looks = value_of(node, "/AS")
             value = (
-                (repr(node.get("/V")), str(looks) if looks is not None else "") if kind != "/Sig" else None
+                (repr(value_of(node, "/V")), str(looks) if looks is not None else "")
+                if kind != "/Sig"
+                else None
             )
             yield name, (kind, value, node)
         if "/Kids" in node:

@@ -62,6 +62,7 @@ from signing.verify_structure import (
     restless_content,
     unexplained_bytes,
     unlisted_objects,
+    value_of,
 )
 from signing.verify_timestamp import CLOCK_SKEW, TokenFacts, judge_token, read_token
 from signing.verify_weakness import described, weak_key, weak_signature
@@ -281,6 +282,8 @@ class _Examination:
             restless = restless_content(self.reader)
             if restless.runs:
                 say(reason("dynamic_content"))
+            if not restless.whole:
+                say(reason("too_large"))
             if restless.hidden or unlisted_objects(self.reader, self.data, 0, covered or len(self.data)):
                 say(reason("hidden_content"))
 
@@ -380,7 +383,7 @@ class _Examination:
                 claimed_time=shown(claimed),
                 timestamp_authority=common_name(facts.timestamp.token.authority) if facts.timestamp else "",
                 sub_indication=sub_indication(ranked),
-                subfilter=str(signature.sig_object.get("/SubFilter", "")),
+                subfilter=str(value_of(signature.sig_object, "/SubFilter", "")),
                 algorithm=described(signature.signer_info, certificate),
                 demo=made_by_test_key(facts, certificate),
             )
@@ -414,7 +417,7 @@ class _Examination:
         signature = each.signature
         names, subfilter, claimed, weak, algorithm = {"signer": ""}, "", None, False, ""
         if signature is not None:
-            subfilter = str(signature.sig_object.get("/SubFilter", ""))
+            subfilter = str(value_of(signature.sig_object, "/SubFilter", ""))
             claimed = claimed_time(signature)
             try:
                 certificate = signature.signer_cert

@@ -15,7 +15,7 @@ from schemas.signing import Level, Revocation, TimestampState
 from signing.revocation import Evidence, from_cms
 from signing.verdict import code_of
 from signing.verify_chain import ChainFacts, ChainJudge
-from signing.verify_structure import BROKEN
+from signing.verify_structure import BROKEN, value_of
 from signing.verify_timestamp import (
     Token,
     TokenFacts,
@@ -181,7 +181,7 @@ async def reached_level(
 ) -> Level | None:
     """PAdES baseline level (ETSI EN 319 142-1) of an intact signature. `embedded`: the security store of the newest
     revision; `archived`: a sound timestamp over the file covers that store and the signature."""
-    if signature.sig_object.get("/SubFilter") != "/ETSI.CAdES.detached":
+    if value_of(signature.sig_object, "/SubFilter") != "/ETSI.CAdES.detached":
         return None
     if generic_cms.get_signing_cert_attr(signature.signer_info["signed_attrs"]) is None:
         return None

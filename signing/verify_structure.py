@@ -27,7 +27,7 @@ from schemas.errors import DamagedFile, DecompressionBomb, EncryptedFile, SohoaE
 MAX_SIGNATURES = 100
 MAX_REVISIONS = 300
 MAX_NODES = 200_000
-"""Objects looked at while searching a file for content that runs; what lies beyond is not looked at."""
+"""Objects looked at while searching a file for content that runs; a file with more is not called valid."""
 _WHITE = b"\x00\t\n\x0c\r "
 _HEX = re.compile(rb"<[0-9A-Fa-f\s]*>")
 _HEAD = re.compile(rb"(?<![\w.])\d{1,10}[ \t\r\n]+\d{1,5}[ \t\r\n]+\Z")
@@ -42,6 +42,11 @@ BROKEN = (
     RecursionError,
 )
 """What parsers of PDF and ASN.1 raise on hostile input, translated here and nowhere shown."""
+
+
+def value_of(dictionary: generic.DictionaryObject, key: str, default=None):
+    """A value with its reference followed; pyHanko's own `get` follows none, and a forger likes that."""
+    return dictionary[key] if key in dictionary else default
 
 
 def open_pdf(data: bytes) -> PdfFileReader:
@@ -84,7 +89,10 @@ class FoundSignature:
         if self.signature is None:
             return False
         dictionary = self.signature.sig_object
-        return dictionary.get("/Type") == "/DocTimeStamp" or dictionary.get("/SubFilter") == "/ETSI.RFC3161"
+        return (
+            value_of(dictionary, "/Type") == "/DocTimeStamp"
+            or value_of(dictionary, "/SubFilter") == "/ETSI.RFC3161"
+        )
 
 
 def find_signatures(reader: PdfFileReader) -> list[FoundSignature]:
@@ -110,10 +118,10 @@ def _read(reader: PdfFileReader, name: str, value, field) -> FoundSignature:
         dictionary = value.get_object()
         if not isinstance(dictionary, generic.DictionaryObject):
             return FoundSignature(name, None, "format_failure")
-        if dictionary.get("/SubFilter") not in (
+        if value_of(dictionary, "/SubFilter") not in (
             "/adbe.pkcs7.detached", "/ETSI.CAdES.detached", "/ETSI.RFC3161",
         ):  # fmt: skip
-            known = isinstance(dictionary.get("/SubFilter"), str) and "/ByteRange" in dictionary
+            known = isinstance(value_of(dictionary, "/SubFilter"), str) and "/ByteRange" in dictionary
             return FoundSignature(name, None, "sig_constraints_failure" if known else "format_failure")
         signature = EmbeddedPdfSignature(reader, field, name)
         _ = signature.signer_info["signature"].native, signature.md_algorithm, signature.signed_revision
@@ -246,7 +254,7 @@ def removed_signatures(reader: PdfFileReader, present: list[FoundSignature]) -> 
     for revision in range(min(reader.xrefs.total_revisions - 1, MAX_REVISIONS)):
         try:
             for name, value, _ in _filled(reader.get_historical_resolver(revision)):
-                contents = value.get_object().get("/Contents")
+                contents = value_of(value.get_object(), "/Contents")
                 if contents is None or not getattr(contents, "original_bytes", b"").strip(b"\0"):
                     continue
                 name = str(name)
@@ -273,6 +281,8 @@ class Restless:
     """Scripts, programs, forms of another kind, content outside the file."""
     hidden: bool
     """Layers that are off, annotations that are not shown."""
+    whole: bool = True
+    """All of the file was looked at."""
 
 
 def restless_content(reader: PdfFileReader) -> Restless:
@@ -280,11 +290,11 @@ def restless_content(reader: PdfFileReader) -> Restless:
     runs = hidden = False
     try:
         root = reader.root
-        properties = root.get("/OCProperties")
+        properties = value_of(root, "/OCProperties")
         if isinstance(properties, generic.DictionaryObject):
-            default = properties.get("/D")
-            hidden = bool(isinstance(default, generic.DictionaryObject) and default.get("/OFF"))
-        form = root.get("/AcroForm")
+            default = value_of(properties, "/D")
+            hidden = bool(isinstance(default, generic.DictionaryObject) and value_of(default, "/OFF"))
+        form = value_of(root, "/AcroForm")
         runs = isinstance(form, generic.DictionaryObject) and "/XFA" in form
         seen: set = set()
         waiting: list = [root]
@@ -302,18 +312,18 @@ def restless_content(reader: PdfFileReader) -> Restless:
             elif isinstance(node, generic.ArrayObject):
                 waiting += [node.raw_get(at) for at in range(len(node))][:MAX_NODES]
     except BROKEN:
-        runs = True
-    return Restless(runs, hidden)
+        return Restless(True, hidden)
+    return Restless(runs, hidden, whole=runs or not waiting)
 
 
 def _runs(node: generic.DictionaryObject) -> bool:
-    if node.get("/S") in _RUNS or "/JS" in node:
+    if value_of(node, "/S") in _RUNS or "/JS" in node:
         return True
     return isinstance(node, generic.StreamObject) and "/F" in node  # the data lies in another file
 
 
 def _hidden(node: generic.DictionaryObject) -> bool:
-    if node.get("/Subtype") in (None, "/Widget", "/Popup", "/Link") or "/Rect" not in node:
+    if value_of(node, "/Subtype") in (None, "/Widget", "/Popup", "/Link") or "/Rect" not in node:
         return False
-    flags = node.get("/F", 0)
+    flags = value_of(node, "/F", 0)
     return isinstance(flags, int) and bool(flags & 0b100010)  # Hidden, NoView

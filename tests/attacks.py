@@ -170,7 +170,7 @@ def byte_range_renamed(data: bytes) -> bytes:
 
 
 # --- incremental updates --------------------------------------------------------------------------------------------
-def _page(writer: IncrementalPdfFileWriter, number: int = 0):
+def page_of(writer: IncrementalPdfFileWriter, number: int = 0):
     return writer.root["/Pages"]["/Kids"].raw_get(number).get_object()
 
 
@@ -202,7 +202,7 @@ def pages_swapped(data: bytes) -> bytes:
 
 def page_content_replaced(data: bytes) -> bytes:
     writer = IncrementalPdfFileWriter(BytesIO(data))
-    page = _page(writer)
+    page = page_of(writer)
     evil = generic.StreamObject(stream_data=b"BT /F1 12 Tf 72 700 Td (So tien: 999 dong) Tj ET")
     page[pdf_name("/Contents")] = writer.add_object(evil)
     writer.update_container(page)
@@ -212,7 +212,7 @@ def page_content_replaced(data: bytes) -> bytes:
 def content_stream_overridden(data: bytes) -> bytes:
     """Same page, same reference, other stream: the shadow attack "replace"."""
     writer = IncrementalPdfFileWriter(BytesIO(data))
-    stream = _page(writer)["/Contents"]
+    stream = page_of(writer)["/Contents"]
     stream._data = b"BT /F1 12 Tf 72 700 Td (So tien: 999 dong) Tj ET"
     stream._encoded_data = None
     writer.update_container(stream)
@@ -221,7 +221,7 @@ def content_stream_overridden(data: bytes) -> bytes:
 
 def picture_swapped(data: bytes) -> bytes:
     writer = IncrementalPdfFileWriter(BytesIO(data))
-    picture = _page(writer)["/Resources"]["/XObject"]["/Im1"]
+    picture = page_of(writer)["/Resources"]["/XObject"]["/Im1"]
     picture._data = b"\xff" * 64
     picture._encoded_data = None
     writer.update_container(picture)
@@ -249,7 +249,7 @@ def _annotation(writer, subtype: str, rect=(60, 690, 400, 720)) -> generic.Dicti
 
 
 def _annotate(writer, note) -> None:
-    page = _page(writer)
+    page = page_of(writer)
     notes = page["/Annots"]
     notes.append(note)
     writer.update_container(notes)
@@ -336,7 +336,7 @@ def wrapped(data: bytes) -> bytes:
     kept, old_table = tail[: table - after], tail[table - after :]
     trailer = old_table[old_table.index(b"trailer") : old_table.index(b"startxref")]
     evil = b"BT /F1 12 Tf 72 700 Td (So tien: 999 dong) Tj ET"
-    stream_number = _contents_number(data)
+    stream_number = contents_number(data)
     stream = b"%d 0 obj\n<</Length %d>>\nstream\n%s\nendstream\nendobj\n" % (stream_number, len(evil), evil)
     moved = 0
     for _ in range(
@@ -361,7 +361,7 @@ def _object_before(data: bytes, at: int) -> tuple[int, int]:
     return int(found[1]), found.start()
 
 
-def _contents_number(data: bytes) -> int:
+def contents_number(data: bytes) -> int:
     """Number of the content stream of the first page."""
     return PdfFileReader(BytesIO(data)).root["/Pages"]["/Kids"][0].raw_get("/Contents").idnum
 
@@ -389,7 +389,7 @@ def repointed(data: bytes) -> bytes:
 
 
 def written_over(writer: IncrementalPdfFileWriter, data: bytes) -> bytes:
-    page = _page(writer)
+    page = page_of(writer)
     evil = generic.StreamObject(stream_data=b"BT /F1 12 Tf 72 700 Td (So tien: 999 dong) Tj ET")
     page[pdf_name("/Contents")] = writer.add_object(evil)
     writer.update_container(page)
@@ -446,84 +446,6 @@ def timestamp_backdated(data: bytes) -> bytes:
     return data[:start] + raw.replace(time, earlier).hex().encode() + data[stop:]
 
 
-# --- shadow attacks prepared before signing ---------------------------------------------------------------------------
-def paper_with_a_shadow() -> bytes:
-    """A paper that holds a second catalog with another page, used by nothing, and a second object of the number of the
-    first page's content, listed in no table."""
-    data = paper()
-    twin = b"\n%d 0 obj\n<</Length %d>>\nstream\n%s\nendstream\nendobj\n" % (
-        _contents_number(data),
-        len(_EVIL),
-        _EVIL,
-    )
-    reader = PdfFileReader(BytesIO(data))
-    data = _appended_table(data + twin, {}, reader.root_ref.idnum)
-    writer = IncrementalPdfFileWriter(BytesIO(data))
-    hidden = generic.DictionaryObject(
-        {key: _page(writer).raw_get(key) for key in _page(writer) if key != "/Contents"}
-    )
-    hidden[pdf_name("/Contents")] = writer.add_object(generic.StreamObject(stream_data=_EVIL))
-    pages = generic.DictionaryObject(
-        {
-            pdf_name("/Type"): pdf_name("/Pages"),
-            pdf_name("/Kids"): generic.ArrayObject([writer.add_object(hidden)]),
-            pdf_name("/Count"): generic.NumberObject(1),
-        }
-    )
-    catalog = generic.DictionaryObject(
-        {
-            pdf_name("/Type"): pdf_name("/Catalog"),
-            pdf_name("/Pages"): writer.add_object(pages),
-            pdf_name("/AcroForm"): writer.root.raw_get("/AcroForm"),
-        }
-    )
-    writer.root[pdf_name("/PieceInfo")] = writer.add_object(catalog)
-    writer.update_root()
-    return written(writer)
-
-
-_EVIL = b"BT /F1 12 Tf 72 700 Td (So tien: 999 dong) Tj ET"
-
-
-def _appended_table(data: bytes, rows: dict[int, int], root: int) -> bytes:
-    """An update of nothing but a table of objects, all of them inside what is signed."""
-    reader = PdfFileReader(BytesIO(data))
-    previous = int(re.findall(rb"startxref\s+(\d+)", data)[-1])
-    listing = b"".join(b"%d 1\n%010d 00000 n \n" % row for row in sorted(rows.items())) or b"0 0\n"
-    size = int(reader.trailer_view["/Size"])
-    table = b"xref\n%strailer\n<</Size %d/Root %d 0 R/Prev %d>>\nstartxref\n%d\n%%%%EOF\n"
-    return data + table % (listing, size, root, previous, len(data))
-
-
-def catalog_switched(data: bytes) -> bytes:
-    """Hide and replace: not one new object, only another catalog named in the trailer; the form with the signature is
-    the same."""
-    return _appended_table(data, {}, PdfFileReader(BytesIO(data)).root.raw_get("/PieceInfo").idnum)
-
-
-def content_repointed(data: bytes) -> bytes:
-    """Hide and replace: the number of the page's content now points to its hidden twin, which was signed with the
-    rest."""
-    number = _contents_number(data)
-    twin = [match.start() for match in re.finditer(rb"(?<=\n)%d 0 obj" % number, data)][-1]
-    return _appended_table(data, {number: twin}, PdfFileReader(BytesIO(data)).root_ref.idnum)
-
-
-def history_cut(data: bytes) -> bytes:
-    """The newest table leads past the signed revision to the one before it; the signature is listed again by hand."""
-    previous = [int(each) for each in re.findall(rb"startxref\s+(\d+)", data)]
-    reader = PdfFileReader(BytesIO(data))
-    last = reader.xrefs.total_revisions - 1
-    rows = {
-        ref.idnum: reader.xrefs.get_historical_ref(ref, last)
-        for ref in reader.xrefs.explicit_refs_in_revision(last)
-    }
-    listing = b"".join(b"%d 1\n%010d 00000 n \n" % row for row in sorted(rows.items()))
-    size, root = int(reader.trailer_view["/Size"]), reader.root_ref.idnum
-    table = b"xref\n%strailer\n<</Size %d/Root %d 0 R/Prev %d>>\nstartxref\n%d\n%%%%EOF\n"
-    return data + table % (listing, size, root, previous[-2], len(data))
-
-
 def looks_of_signature_replaced(data: bytes) -> bytes:
     """The picture of a signature says another name."""
     writer = IncrementalPdfFileWriter(BytesIO(data))
@@ -538,7 +460,7 @@ def looks_of_signature_replaced(data: bytes) -> bytes:
 
 def page_turned(data: bytes) -> bytes:
     writer = IncrementalPdfFileWriter(BytesIO(data))
-    page = _page(writer)
+    page = page_of(writer)
     page[pdf_name("/CropBox")] = generic.ArrayObject([generic.NumberObject(n) for n in (0, 0, 595, 600)])
     writer.update_container(page)
     return written(writer)

@@ -16,7 +16,7 @@ from pyhanko.sign.fields import MDPPerm
 from schemas.signing import Changes, Revocation, TimestampState, Verdict
 from signing.revocation import RevocationCache
 from signing.verify import verify_file
-from tests import attacks
+from tests import attacks, attacks_shadow
 from tests.attack_pki import DAY, NOW, YEAR, Pki, rsa_key
 
 
@@ -84,7 +84,7 @@ ON_BYTES = {
     "looks of the signature replaced": (attacks.looks_of_signature_replaced, "changed_after_signing"),
     "page cut to a part": (attacks.page_turned, "changed_after_signing"),
     "script added": (attacks.script_added, "changed_after_signing"),
-    "history cut": (attacks.history_cut, "byte_range_wrong"),
+    "history cut": (attacks_shadow.history_cut, "byte_range_wrong"),
     "certificates removed": (attacks.certificates_removed, "no_signing_certificate_found"),
 }
 
@@ -159,11 +159,11 @@ def test_wrapping_fools_a_reader_that_only_computes(good, pki, official, trust, 
 
 
 @pytest.mark.parametrize(
-    "attack", [attacks.catalog_switched, attacks.content_repointed], ids=lambda a: a.__name__
+    "attack", [attacks_shadow.catalog_switched, attacks_shadow.content_repointed], ids=lambda a: a.__name__
 )
 def test_hide_and_replace(pki, official, trust, attack, tmp_path):
     """What was prepared before signing and is called up later, without one new object."""
-    prepared = attacks.signed(attacks.paper_with_a_shadow(), pki.signer(official))
+    prepared = attacks.signed(attacks_shadow.paper_with_a_shadow(), pki.signer(official))
     before = judged(prepared, trust)
     assert before.verdict is Verdict.VALID
     assert "hidden_content" in [each.code for each in before.explanations]
