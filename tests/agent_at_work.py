@@ -216,13 +216,18 @@ def attributes_of(held, digest: bytes, content: str = "data") -> bytes:
     ).dump()
 
 
+@functools.cache
+def _template() -> bytes:
+    return attributes_of(certificate(), bytes(32))
+
+
 def text(data: bytes) -> str:
     return base64.b64encode(data).decode()
 
 
 def item(name: str, attributes: bytes | None = None, **changes) -> JobItem:
     id = hashlib.sha256(name.encode()).hexdigest()
-    attributes = attributes or attributes_of(certificate(), bytes.fromhex(id))
+    attributes = attributes or _template().replace(bytes(32), bytes.fromhex(id))
     facts = {
         "id": id, "document_id": f"doc-{id[:6]}", "name": name, "field": "CoQuan", "role": ROLE,
         "product": Product.DIGITISED, "sha256": id, "signed_attributes": text(attributes),
