@@ -19,9 +19,8 @@ UNREADABLE = 0.55
 A4_INCHES = (8.27, 11.69)
 
 
-def is_blank(picture: np.ndarray, dpi: int) -> bool:
-    """True when nothing but paper, dirt at the edges and show-through is on the page."""
-    clean = cleanup.clean(cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), dpi / 2)
+def is_blank(clean: np.ndarray) -> bool:
+    """True when a cleaned picture holds nothing: dirt at the edges and show-through are gone from it already."""
     return ink_share(clean) < BLANK_INK
 
 
@@ -55,7 +54,7 @@ def check(
     sheet: tuple[int, int] | None,
     settings: Reading,
 ) -> PageQuality:
-    """Everything the image check finds. `pixels` and `clean` in the read frame; `sheet` as ocr.reading.Frame.sheet."""
+    """Everything the image check finds. `pixels` and `clean` in the read frame; `sheet` as ocr.reading.Sheet.size."""
     grey = pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     dpi = true_dpi(image, sheet)
     contrast, sharpness = contrast_and_sharpness(grey, words)
@@ -115,7 +114,7 @@ def contrast_and_sharpness(grey: np.ndarray, words: list[Word]) -> tuple[float, 
     Steepness: how much of the step from paper to ink happens within one pixel at the reading resolution, at the
     steepest tenth of all edge pixels.
     """
-    chosen = [w for w in words if w.confidence > 0.5 and len(w.text) > 1][:120]
+    chosen = [w for w in words if w.confidence > 0.5 and len(w.text) > 1][:50]
     steps, contrasts = [], []
     for word in chosen:
         left, top, right, bottom = (int(v) for v in word.box)

@@ -20,9 +20,22 @@ cv2.setNumThreads(1)  # one process a core; more threads only fight each other
 SURE_UPRIGHT = 0.25  # upright_score from which nobody asks the recogniser
 SURE_LYING = 0.95  # sideways_ratio below: rows lie; above SURE_STANDING: rows stand
 SURE_STANDING = 1.35
+SURE_READING = 0.87  # four rows read with that confidence are the right way up; upside down they stay below 0.7
+FEW_WORDS = 60  # also letters: fewer do not tell which way up a page is
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A page as it lies: the picture, cut out of a photograph where it was one."""
+
+    pixels: np.ndarray
+    from_picture: np.ndarray
+    """3x3 matrix, source pixels -> these pixels."""
+    size: tuple[int, int] | None
+    """Width and height of the sheet found in a photograph, None for a scan."""
+
+
+@dataclass(frozen=True, slots=True)
 class Frame:
     """A picture brought into the read frame."""
 
@@ -34,8 +47,16 @@ class Frame:
     """3x3 matrix, source pixels -> frame pixels."""
     rotation: int
     skew_deg: float
-    sheet: tuple[int, int] | None
-    """Width and height in source pixels of the sheet found in a photograph."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """Ways in which a page may be turned: (rotation clockwise, skew in degrees), likeliest first."""
+
+    ways: list[tuple[int, float]]
+    rows_known: bool
+    """Whether rows lie or stand is known, only up and down may be mistaken."""
+    certain: bool
 
 
 def read_page(number: int, image: PageImage, born: list[Word] | None, engine: Engine, settings: Reading) -> PageReading:
@@ -47,14 +68,15 @@ def read_page(number: int, image: PageImage, born: list[Word] | None, engine: En
     if born is not None:
         return _born_reading(number, image, born, settings)
     picture, dpi = image.pixels, int(round(image.dpi))
-    if quality.is_blank(picture, dpi):
+    sheet = lay_flat(picture)
+    clean = cleanup.clean(sheet.pixels, dpi)
+    if quality.is_blank(clean):
         return _blank_reading(number, image, settings)
-    frame = upright_frame(picture, dpi, engine)
-    words = engine.read(frame.clean, dpi)
+    frame, words = read_upright(sheet, clean, dpi, engine)
     words = second_look.without_noise(second_look.look_again(frame.pixels, words, dpi, engine))
     if quality.is_show_through(picture, words, dpi):
         return _blank_reading(number, image, settings)
-    checked = quality.check(image, frame.pixels, frame.clean, words, frame.skew_deg, frame.sheet, settings)
+    checked = quality.check(image, frame.pixels, frame.clean, words, frame.skew_deg, sheet.size, settings)
     size, to_points, perspective = _shown_frame(image, frame)
     reading = PageReading(
         page=number,
@@ -64,7 +86,7 @@ def read_page(number: int, image: PageImage, born: list[Word] | None, engine: En
         rotation=frame.rotation,
         skew_deg=frame.skew_deg,
         words=words,
-        barcodes=find_barcodes(frame.clean),
+        barcodes=find_barcodes(frame.clean, thorough=len(words) < FEW_WORDS),
         quality=checked,
         to_points=to_points,
         perspective=perspective,
@@ -75,16 +97,50 @@ def read_page(number: int, image: PageImage, born: list[Word] | None, engine: En
     return reading.model_copy(update={"text": text_of(reading.words)})
 
 
-def upright_frame(pixels: np.ndarray, dpi: int, engine: Engine) -> Frame:
-    """Lays a photographed sheet flat, cleans, turns upright and straightens."""
-    to_frame = np.eye(3)
-    sheet = None
+def lay_flat(pixels: np.ndarray) -> Sheet:
+    """The sheet in a photograph, seen from above; a scan as it is."""
     corners = page_edges.find_sheet(pixels)
-    if corners is not None:
-        to_frame, sheet = page_edges.flat_matrix(corners)
-        pixels = cv2.warpPerspective(pixels, to_frame, sheet, flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE)
-    clean = cleanup.clean(pixels, dpi)
-    rotation, angle = find_turn(clean, dpi, engine)
+    if corners is None:
+        return Sheet(pixels, np.eye(3), None)
+    matrix, size = page_edges.flat_matrix(corners)
+    flat = cv2.warpPerspective(pixels, matrix, size, flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE)
+    return Sheet(flat, matrix, size)
+
+
+def read_upright(sheet: Sheet, clean: np.ndarray, dpi: int, engine: Engine) -> tuple[Frame, list[Word]]:
+    """The frame in which the content stands upright and straight, and the words read from it.
+
+    The picture alone tells for most pages which way up they are. Where it does not, the likeliest way is read, and only
+    when that makes no sense are a few rows read every other way.
+    """
+    turns = likely_turns(clean)
+    way = turns.ways[0]
+    if not turns.rows_known:  # the engine reads standing columns too, so a reading of the page would prove nothing
+        way = _best_way(clean, turns.ways, dpi, engine)
+    frame = _frame(sheet, clean, *way, dpi)
+    words = engine.read(frame.clean, dpi)
+    if turns.certain or not turns.rows_known or _makes_sense(words):
+        return frame, words
+    better = _best_way(clean, turns.ways, dpi, engine)
+    if better != way:
+        frame = _frame(sheet, clean, *better, dpi)
+        words = engine.read(frame.clean, dpi)
+    return frame, words
+
+
+def _best_way(clean: np.ndarray, ways: list[tuple[int, float]], dpi: int, engine: Engine) -> tuple[int, float]:
+    """The way in which the fullest rows make most sense; the likeliest when none does."""
+    scores = {way: _reading_sense(clean, *way, dpi, engine) for way in ways}
+    return max(ways, key=lambda way: scores[way])
+
+
+def _makes_sense(words: list[Word]) -> bool:
+    return sum(len(w.text) for w in words) >= FEW_WORDS and quality.trusted(words) > SURE_READING
+
+
+def _frame(sheet: Sheet, clean: np.ndarray, rotation: int, angle: float, dpi: int) -> Frame:
+    """Turns and levels the clean picture and the sheet alike."""
+    pixels, to_frame = sheet.pixels, sheet.from_picture
     if rotation:
         to_frame = _turn_matrix(rotation, clean.shape) @ to_frame
         turns = rotation // 90  # np.rot90 turns anticlockwise, which undoes a clockwise turn
@@ -95,35 +151,25 @@ def upright_frame(pixels: np.ndarray, dpi: int, engine: Engine) -> Frame:
         clean = cv2.warpAffine(clean, level, (width, height), flags=cv2.INTER_CUBIC, borderValue=cleanup.PAPER)
         pixels = cv2.warpAffine(pixels, level, (width, height), borderMode=cv2.BORDER_REPLICATE)
         to_frame = np.vstack([level, [0, 0, 1]]) @ to_frame
-    return Frame(cleanup.clear_leaders(clean, dpi), pixels, to_frame, rotation, angle, sheet)
+    return Frame(cleanup.clear_leaders(clean, dpi), pixels, to_frame, rotation, angle)
 
 
-def find_turn(clean: np.ndarray, dpi: int, engine: Engine) -> tuple[int, float]:
-    """(rotation, skew): clockwise degrees by which the content is turned, and what is left after turning it back.
-
-    The picture alone answers for nearly every upright page; where it does not, a few rows are read both ways.
-    """
+def likely_turns(clean: np.ndarray) -> Turns:
+    """By how many degrees clockwise the content may be turned, with the skew that is left, likeliest first."""
     ink = orientation.ink_map(clean)
     ratio = orientation.sideways_ratio(ink)
-    candidates: list[int] = []
+    ways: list[tuple[int, float]] = []
     if ratio < SURE_STANDING:
-        candidates += [0, 180]
+        angle, _ = orientation.skew(ink)
+        level = cv2.warpAffine(ink, _level_matrix(ink.shape, angle), ink.shape[::-1])
+        score = orientation.upright_score(level)
+        if score > SURE_UPRIGHT and ratio <= SURE_LYING:
+            return Turns([(0, angle)], rows_known=True, certain=True)
+        ways += [(0, angle), (180, angle)] if score > -SURE_UPRIGHT else [(180, angle), (0, angle)]
     if ratio > SURE_LYING:
-        candidates += [90, 270]
-    angles: dict[int, float] = {}
-    for rotation in candidates:
-        if rotation % 180 in angles:
-            angles[rotation] = angles[rotation % 180]
-            continue
-        turned = np.ascontiguousarray(np.rot90(ink, rotation // 90))
-        angles[rotation], _ = orientation.skew(turned)
-        if rotation == 0 and len(candidates) == 2:
-            level = cv2.warpAffine(turned, _level_matrix(turned.shape, angles[0]), turned.shape[::-1])
-            if orientation.upright_score(level) > SURE_UPRIGHT:
-                return 0, angles[0]
-    scores = {r: _reading_sense(clean, r, angles[r], dpi, engine) for r in candidates}
-    best = max(candidates, key=lambda r: scores[r])
-    return (best, angles[best]) if scores[best] > 0 else (0, angles.get(0, 0.0))
+        angle, _ = orientation.skew(np.ascontiguousarray(np.rot90(ink)))
+        ways += [(90, angle), (270, angle)]
+    return Turns(ways, rows_known=ratio <= SURE_LYING or ratio >= SURE_STANDING, certain=False)
 
 
 def _reading_sense(clean: np.ndarray, rotation: int, angle: float, dpi: int, engine: Engine) -> float:
@@ -131,22 +177,17 @@ def _reading_sense(clean: np.ndarray, rotation: int, angle: float, dpi: int, eng
     page = np.ascontiguousarray(np.rot90(clean, rotation // 90))
     height, width = page.shape
     page = cv2.warpAffine(page, _level_matrix(page.shape, angle), (width, height), borderValue=cleanup.PAPER)
-    rows = (page < 140).sum(axis=1).astype(np.float32)
     strip = int(dpi * 0.9)  # about four lines
-    if height <= strip:
-        return _sense(engine.read(page, dpi, layout="block"))
-    sums = np.convolve(rows, np.ones(strip, np.float32), "valid")
-    starts: list[int] = []
-    for start in np.argsort(-sums):
-        if all(abs(int(start) - taken) > strip for taken in starts):
-            starts.append(int(start))
-        if len(starts) == 2:
-            break
-    return sum(_sense(engine.read(page[s : s + strip], dpi, layout="block")) for s in starts)
-
-
-def _sense(words: list[Word]) -> float:
-    """Letters read with confidence; noise read as short or doubtful words counts for nothing."""
+    starts = [0]
+    if height > strip:
+        rows = (page < 140).sum(axis=1).astype(np.float32)
+        sums = np.convolve(rows, np.ones(strip, np.float32), "valid")
+        starts = [int(np.argmax(sums))]
+        elsewhere = np.abs(np.arange(sums.size) - starts[0]) > strip
+        if elsewhere.any():
+            starts.append(int(np.argmax(np.where(elsewhere, sums, -1))))
+    words = [w for start in starts for w in engine.read(page[start : start + strip], dpi, layout="block")]
+    # Letters read with confidence; noise read as short or doubtful words counts for nothing.
     return sum(max(0.0, w.confidence - 0.3) * len(w.text) for w in words if len(w.text) > 1)
 
 
@@ -179,14 +220,19 @@ def _shown_frame(image: PageImage, frame: Frame) -> tuple[tuple[float, float], t
     return size, tuple(matrix[:2].ravel()), tuple(matrix[2, :2])
 
 
-def find_barcodes(clean: np.ndarray) -> list[Barcode]:
-    """Bar and QR codes on an upright page, text as UTF-8."""
+def find_barcodes(clean: np.ndarray, *, thorough: bool = True) -> list[Barcode]:
+    """Bar and QR codes on an upright page, text as UTF-8. Not thorough: one quick pass, as a page full of text deserves
+    (a separator sheet holds few words)."""
     found = []
     half = cv2.resize(clean, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-    for code in zxingcpp.read_barcodes(half, try_invert=False) or zxingcpp.read_barcodes(clean, try_invert=False):
+    codes = zxingcpp.read_barcodes(half, try_invert=False, try_rotate=thorough, try_downscale=thorough)
+    scale = 2.0
+    if not codes and thorough:
+        codes, scale = zxingcpp.read_barcodes(clean, try_invert=False), 1.0
+    for code in codes:
         corners = [(p.x, p.y) for p in (code.position.top_left, code.position.bottom_right,
                                          code.position.top_right, code.position.bottom_left)]
-        xs, ys = [2.0 * x for x, _ in corners], [2.0 * y for _, y in corners]
+        xs, ys = [scale * x for x, _ in corners], [scale * y for _, y in corners]
         found.append(Barcode(text=code.text, format=str(code.format), box=(min(xs), min(ys), max(xs), max(ys))))
     return found
 

@@ -95,7 +95,8 @@ def _merge(old: list[Word], new: list[Word]) -> list[Word]:
         sure = [w for w in line if w.confidence >= 0.6 and is_plausible(w.text)]
         if not sure or sum(len(w.text) for w in sure) < 0.6 * sum(len(w.text) for w in line):
             continue
-        covered = [w for w in result if any(_overlap(w.box, s.box) > 0.3 for s in sure)]
+        fresh = [w for w in line if w.confidence > 0.3]
+        covered = [w for w in result if any(_overlap(w.box, f.box) > 0.3 for f in fresh)]
         if covered and _trust(covered) >= _trust(sure) - 0.03:
             continue
         if not _keeps_all(result, covered, sure):
@@ -107,7 +108,7 @@ def _merge(old: list[Word], new: list[Word]) -> list[Word]:
             place, number, block = _place(result, sure[0]), next_line, line[0].block + 1000
             next_line += 1
         gone = {id(w) for w in covered}
-        fresh = [w.model_copy(update={"line": number, "block": block}) for w in line if w.confidence > 0.3]
+        fresh = [w.model_copy(update={"line": number, "block": block}) for w in fresh]
         result = [w for w in result[:place] if id(w) not in gone] + fresh + [w for w in result[place:] if id(w) not in gone]
     return result
 

@@ -46,6 +46,8 @@ def to_grey(crop: np.ndarray) -> np.ndarray:
     if crop.ndim == 2:
         return crop
     red = crop[..., 0]
+    if not red.size:
+        return red
     luma = cv2.cvtColor(np.ascontiguousarray(crop[..., :3]), cv2.COLOR_RGB2GRAY)
     # an entry written in red would vanish in red light
     return red if _contrast(red) >= 0.6 * _contrast(luma) else luma
