@@ -13,9 +13,9 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -97,8 +97,9 @@ def from_cms(signed_data: cms.SignedData, signer_info: cms.SignerInfo) -> Eviden
     return found
 
 
-def from_lists(ders: Iterable[bytes]) -> Evidence:
-    """CRLs given as DER; broken ones are left out."""
+@lru_cache(maxsize=4)
+def from_lists(ders: tuple[bytes, ...]) -> Evidence:
+    """CRLs given as DER; broken ones are left out. Lists of a large authority are read once, not for every file."""
     found = Evidence()
     for der in ders:
         try:

@@ -22,7 +22,14 @@ from pyhanko.sign.fields import enumerate_sig_fields
 from pyhanko.sign.general import CMSStructuralError
 from pyhanko.sign.validation import EmbeddedPdfSignature
 
-from schemas.errors import DamagedFile, DecompressionBomb, EncryptedFile, SohoaError, UnsupportedFile
+from schemas.errors import (
+    DamagedFile,
+    DecompressionBomb,
+    EncryptedFile,
+    SohoaError,
+    TooLarge,
+    UnsupportedFile,
+)
 
 MAX_SIGNATURES = 100
 MAX_REVISIONS = 300
@@ -97,20 +104,23 @@ class FoundSignature:
 
 def find_signatures(reader: PdfFileReader) -> list[FoundSignature]:
     """All filled signature fields of the newest revision, the oldest signature first. What cannot be read is in the
-    list too: a signature must not vanish because it was broken."""
+    list too: a signature must not vanish because it was broken, nor because the one before it was.
+
+    Raises TooLarge when there are more than any honest file has."""
     found: list[FoundSignature] = []
-    for name, value, field in _filled(reader):
-        if len(found) >= MAX_SIGNATURES:
+    fields = enumerate_sig_fields(reader, filled_status=True)
+    while True:
+        try:
+            name, value, field = next(fields)
+        except StopIteration:
             break
+        except BROKEN:
+            found.append(FoundSignature("", None, "format_failure"))
+            break
+        if len(found) == MAX_SIGNATURES:
+            raise TooLarge(f"more than {MAX_SIGNATURES} signatures")
         found.append(_read(reader, str(name), value, field))
     return sorted(found, key=lambda each: each.signature.signed_revision if each.signature else -1)
-
-
-def _filled(document) -> Iterator[tuple]:
-    try:
-        yield from enumerate_sig_fields(document, filled_status=True)
-    except BROKEN:
-        return
 
 
 def _read(reader: PdfFileReader, name: str, value, field) -> FoundSignature:
@@ -253,7 +263,9 @@ def removed_signatures(reader: PdfFileReader, present: list[FoundSignature]) -> 
     gone: list[str] = []
     for revision in range(min(reader.xrefs.total_revisions - 1, MAX_REVISIONS)):
         try:
-            for name, value, _ in _filled(reader.get_historical_resolver(revision)):
+            for name, value, _ in enumerate_sig_fields(
+                reader.get_historical_resolver(revision), filled_status=True
+            ):
                 contents = value_of(value.get_object(), "/Contents")
                 if contents is None or not getattr(contents, "original_bytes", b"").strip(b"\0"):
                     continue

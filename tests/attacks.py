@@ -473,3 +473,11 @@ def script_added(data: bytes) -> bytes:
     )
     writer.update_root()
     return written(writer)
+
+
+def broken_field_first(data: bytes) -> bytes:
+    writer = IncrementalPdfFileWriter(BytesIO(data))
+    fields = writer.root["/AcroForm"]["/Fields"]
+    fields.insert(0, generic.NumberObject(7))
+    writer.update_container(fields)
+    return written(writer)

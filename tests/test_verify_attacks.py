@@ -197,6 +197,12 @@ def test_truncated(good, trust, share):
     assert verdict.verdict is not Verdict.VALID
 
 
+def test_broken_field_hides_nothing(good, trust):
+    """A field that cannot be read stands before the signed one; the signed one is still judged, and the file refused."""
+    verdict = judged(attacks.broken_field_first(good), trust)
+    assert verdict.verdict is Verdict.INVALID
+
+
 def test_script_in_a_signed_file(pki, official, trust):
     data = attacks.signed(attacks.paper(script="this.getField('x').value = 999"), pki.signer(official))
     verdict = judged(data, trust)
