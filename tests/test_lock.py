@@ -126,10 +126,11 @@ def imported(paths: list[Path]) -> dict[str, Path]:
 
 
 @pytest.mark.parametrize(
-    ("source", "skip"), [("requirements.in", ("tests/", "bench/", "scripts/")), ("requirements-dev.in", ())]
+    ("source", "skip"), [("requirements.in", ("tests/", "bench/", "scripts/")), ("requirements-dev.in", ("bench/train_",))]
 )
 def test_what_is_imported_is_declared(source, skip):
-    """A package that comes only with another one may go with the next version of that one."""
+    """A package that comes only with another one may go with the next version of that one. The training programs use
+    torch, which is not in any lock: docs/handwriting.md says how to install it for that."""
     rooms = {path.name for path in ROOT.iterdir() if path.is_dir()}
     owners = importlib.metadata.packages_distributions()
     direct = set(declared(source))

@@ -119,7 +119,7 @@ def test_verification_notices_lost_moved_and_changed_things():
     picture, reading = scan()
     source = stored(picture, quality=40)
     words = reading.words
-    extra = reading.model_copy(update={"words": [*words, words[0].model_copy(update={"text": "Thêm"})]})
+    extra = reading.model_copy(update={"words": [*words, words[0].model_copy(update={"text": "Thêm", "box": (100, 2200, 190, 2235)})]})
     with pytest.raises(OutputInvalid, match="text lost"):
         verify_searchable(good(), [extra])
     moved = reading.model_copy(update={"to_points": (0.36, 0, 30, 0, 0.36, 0)})
