@@ -26,11 +26,12 @@ from bench.field_truth import is_right, load_readings
 from bench.read_set import ENDINGS, read_file
 from bench.report_rows import Result, Row
 from bench.score_fields import as_prediction
+from ocr import cleanup
 from ocr.engines import open_engine
 from ocr.extract import read_document
 from ocr.forms import Forms, load_forms
 from ocr.intake import inspect, open_source
-from ocr.reading import upright_frame
+from ocr.reading import lay_flat, read_upright
 from ocr.separate import separate
 from samples import dirt
 from samples.sets import WEIGHTS, make_set, save_json
@@ -363,7 +364,9 @@ def _turns_found(path: Path) -> int:
     found = 0
     for turn in (0, 90, 180, 270):
         pixels = np.ascontiguousarray(np.rot90(image.pixels, -turn // 90))  # np.rot90 turns anticlockwise
-        found += upright_frame(pixels, round(image.dpi), engine).rotation == (truth + turn) % 360
+        sheet, dpi = lay_flat(pixels), round(image.dpi)
+        frame, _ = read_upright(sheet, cleanup.clean(sheet.pixels, dpi), dpi, engine)
+        found += frame.rotation == (truth + turn) % 360
     engine.close()
     return found
 
