@@ -258,6 +258,26 @@ class DemoPki:
         """The timestamp authority; `clock() -> datetime` with offset, now when None."""
         return DemoTimeStamper(self.tsa, self._key("tsa"), self.chain, clock)
 
+    def publish(self, trust_folder: Path) -> None:
+        """Puts root, issuing CA and today's revocation lists where a verifier looks (`signing.trust`), noted as a test.
+
+        To be called again before the lists end (`FRESH`); what is there is replaced file by file.
+        """
+        note = 'source = "PKI thử nghiệm, tạo trên máy này khi chạy sohoa init"\ndemo = true\n'
+        files = {
+            "anchors/sohoa-demo-root.crt": self.root.dump(),
+            "anchors/sohoa-demo-root.toml": note.encode(),
+            "intermediates/sohoa-demo-ca.crt": self.ca.dump(),
+            "crls/sohoa-demo-root.crl": self.crl(of_root=True).dump(),
+            "crls/sohoa-demo-ca.crl": self.crl().dump(),
+        }
+        for name, data in files.items():
+            path = trust_folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            fresh = path.with_name(f".{path.name}.{os.getpid()}")
+            fresh.write_bytes(data)
+            fresh.replace(path)
+
     # --- inside
     @cached_property
     def _ca_key(self) -> rsa.RSAPrivateKey:

@@ -12,11 +12,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from cryptography.hazmat.primitives.serialization import pkcs12
 from pyhanko_certvalidator import CertificateValidator
-from pyhanko_certvalidator.errors import PathValidationError, RevokedError
+from pyhanko_certvalidator.errors import PathBuildingError, PathValidationError, RevokedError
 
 from schemas.signing import Role
 from signing.demo_mark import MARK, is_demo, without_mark
 from signing.demo_pki import DemoPki
+from signing.trust import TrustSettings, load_trust
 
 
 @pytest.fixture(scope="module")
@@ -84,11 +85,10 @@ def test_signers_are_valid_with_fresh_answers(pki):
         assert path.pkix_len == 2
 
 
-def test_missing_answers_are_not_taken_for_good_ones(pki, tmp_path):
+def test_another_demo_pki_is_not_trusted(pki, tmp_path):
     other = DemoPki.open(tmp_path / "other")
-    context = other.validation_context([], revocation_mode="require")
-    with pytest.raises(Exception):  # noqa: B017 - another root: no path at all
-        judge(pki, pki.certificate(Role.SCANNER), context)
+    with pytest.raises(PathBuildingError):
+        judge(pki, pki.certificate(Role.SCANNER), other.validation_context([]))
 
 
 def test_revoked_from_its_moment_on(pki):
@@ -151,3 +151,14 @@ def test_timestamps_hold_in_openssl_and_follow_the_clock(pki, tmp_path):
         capture_output=True, text=True,
     )  # fmt: skip
     assert "Verification: OK" in done.stdout + done.stderr, done.stderr
+
+
+def test_published_where_a_verifier_looks(pki, tmp_path):
+    for _ in range(2):
+        pki.publish(tmp_path / "trust")
+    store = load_trust(TrustSettings(tmp_path / "trust"))
+    (anchor,) = store.anchors
+    assert anchor.certificate.sha256 == pki.root.sha256 and anchor.demo and anchor.source
+    assert [certificate.sha256 for certificate in store.intermediates] == [pki.ca.sha256]
+    assert len(store.crls) == 2 and not store.problems
+    assert load_trust(TrustSettings(tmp_path / "trust", accept_demo=False)).anchors == ()

@@ -14,6 +14,7 @@ import pypdfium2
 import pytest
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.diff_analysis import ModificationLevel
+from pyhanko.sign.fields import MDPPerm
 from pyhanko.sign.validation.dss import DocumentSecurityStore
 from pyhanko_certvalidator import CertificateValidator, ValidationContext
 from signing_fixtures import (
@@ -75,6 +76,15 @@ def test_both_signatures_are_valid_at_the_end(both):
     first = judged(last.data, CLERK)
     assert first.modification_level in (ModificationLevel.FORM_FILLING, ModificationLevel.LTA_UPDATES)
     assert first.docmdp_ok
+
+
+def test_the_first_signature_certifies_that_only_signatures_may_follow(both):
+    _, first, last = both
+    for data in (first.data, last.data):
+        reader = PdfFileReader(io.BytesIO(data))
+        assert reader.root["/Perms"]["/DocMDP"] == reader.embedded_signatures[0].sig_object
+        assert reader.embedded_signatures[0].docmdp_level is MDPPerm.FILL_FORMS
+    assert PdfFileReader(io.BytesIO(last.data)).embedded_regular_signatures[1].docmdp_level is None
 
 
 def test_signing_only_adds(both):
