@@ -9,7 +9,7 @@ from pathlib import Path
 
 import typer
 
-from cli import agent, digitise, quarantine, records, review, setup, verify
+from cli import agent, batch, digitise, quarantine, records, review, setup, verify
 from cli.call import Call
 from cli.terminal import clean, prepare_streams, say, show_error
 from schemas.errors import ChangedMeanwhile, Fault, SohoaError, SystemFault, WrongUse
@@ -38,6 +38,7 @@ records.add_to(app)
 verify.add_to(app)
 app.add_typer(review.app, name="review")
 app.add_typer(quarantine.app, name="quarantine")
+app.add_typer(batch.app, name="batch")
 app.add_typer(agent.app, name="agent")
 
 

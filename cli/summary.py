@@ -84,6 +84,8 @@ def _pages(pages: list[int]) -> str:
 
 def _next(result: DigitiseResult, waiting: bool, ready: bool) -> list[tuple[str, str]]:
     steps = []
+    if result.pages.declared not in (None, result.pages.in_):
+        steps.append((f'batch close {result.batch} --reason "LÝ DO"', "sau khi đối chiếu số trang khai báo"))
     if waiting:
         steps.append((f"review list --batch {result.batch}", "xem và xác nhận những gì máy chưa chắc"))
     if result.quarantine:

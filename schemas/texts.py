@@ -135,6 +135,7 @@ VALIDITIES: dict[str, str] = {
     "unknown": "chưa rõ hiệu lực",
 }
 
+BATCH_STATUSES: dict[str, str] = {"open": "chưa đóng", "finished": "đã đóng"}
 QUARANTINE_STATUSES: dict[str, str] = {"open": "chờ xử lý", "retried": "đã cho đọc lại", "dropped": "đã bỏ"}
 
 

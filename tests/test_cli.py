@@ -163,6 +163,14 @@ def test_declared_pages_that_differ_are_said(office, tmp_path):
     (tmp_path / "một.tif").write_bytes(tiff(decision(45)))
     done = office.run("digitise", tmp_path / "một.tif", "--pages", 2)
     assert done.code == 1 and "khai báo 2 trang: KHÔNG KHỚP" in done.out
+    listed = office.run("batch", "list", "--json")
+    (open_batch,) = [b for b in listed.json()["batches"] if b["status"] == "open"]
+    assert listed.code == 1 and open_batch["declared"] == 2 and open_batch["pages"]["in"] == 1
+    assert office.run("batch", "close", open_batch["id"]).code == 2, "no reason, no closing"
+    closed = office.run("batch", "close", open_batch["id"], "--reason", "Tờ bìa không quét")
+    assert closed.code == 0 and "1 trang, khai báo 2" in closed.out
+    assert office.run("batch", "list").code == 0
+    assert office.run("batch", "close", "B-KHONGCO", "--reason", "x").code == 2
 
 
 def test_interrupted_work_is_kept_and_the_way_on_is_said(tmp_path):
