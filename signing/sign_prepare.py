@@ -34,8 +34,8 @@ from signing.appearance_room import EDGE, GAP, Room, page_room
 from signing.demo_mark import PAGE_MARK
 from signing.levels import RecordWriter
 
-CORNER = 0.22
-"""Share of the page's height that still is its top."""
+CORNER = 0.12
+"""Share of the page's height that still is its top corner: further down a signature would stand among the text."""
 _MODULE = 1.0
 """Points a QR module takes at least: 0.35 mm reads from a printed page."""
 _MARK_SIZE, _MARK_LEADING = 8.0, 9.6

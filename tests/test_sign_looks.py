@@ -139,7 +139,7 @@ def test_the_clerk_stands_top_left_and_the_agency_top_right():
     assert clerk.page == agency.page == 1
     assert not clerk.in_band and not agency.in_band and not done.above
     assert clerk.box[2] < 595 / 2 < agency.box[0]
-    assert max(clerk.box[3], agency.box[3]) < 842 * 0.22
+    assert max(clerk.box[3], agency.box[3]) < 842 * 0.13
 
 
 def test_the_pictures_say_what_the_law_wants():
