@@ -9,7 +9,7 @@ from pathlib import Path
 
 import typer
 
-from cli import agent, batch, digitise, quarantine, records, review, setup, verify
+from cli import agent, batch, copies, copies_register, digitise, quarantine, records, review, setup, sign, verify
 from cli.call import Call
 from cli.terminal import clean, prepare_streams, say, show_error
 from schemas.errors import ChangedMeanwhile, Fault, SohoaError, SystemFault, WrongUse
@@ -36,6 +36,9 @@ setup.add_to(app)
 digitise.add_to(app)
 records.add_to(app)
 verify.add_to(app)
+copies_register.add_to(app)
+app.add_typer(sign.app, name="sign")
+app.add_typer(copies.app, name="copy")
 app.add_typer(review.app, name="review")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(batch.app, name="batch")

@@ -10,12 +10,13 @@ Each function takes a request type of its own (`schemas.copies`) and may be call
 from __future__ import annotations
 
 import io
+from datetime import date, datetime
 
 import pikepdf
 
 from flows.attestation import chosen, joined, paper, wording
 from flows.copies_capture import capture_of, searchable_copy
-from flows.copies_desk import CopyDesk, Job
+from flows.copies_desk import CopyDesk, Job, request_of
 from flows.copies_issue import Dressed, Plan, attested, issue
 from ocr.pdfa import has_signature
 from schemas.copies import (
@@ -37,6 +38,18 @@ from storage.objects import original_key
 from storage.register import due, fee
 
 HELD = (DocumentStatus.CHECKED, DocumentStatus.ARCHIVED)
+
+
+def resume(desk: CopyDesk, request_key: str) -> CopyResult:
+    """Goes on with a request as it was written down. Raises NotFound, and as the path it took."""
+    known = request_of(desk, request_key)
+    path = {
+        TrueCopyRequest.__name__: (TrueCopyRequest, true_copy),
+        RegisterCopyRequest.__name__: (RegisterCopyRequest, register_copy),
+        CertifiedCopyRequest.__name__: (CertifiedCopyRequest, certified_copy),
+    }
+    kind, go_on = path[known["kind"]]
+    return go_on(desk, kind.model_validate(known["request"]))
 
 
 # --- 1. sao y, sao lục, trích sao ------------------------------------------------------------------------------------
@@ -171,24 +184,33 @@ def _refused(desk: CopyDesk, job: Job, request: CertifiedCopyRequest) -> CopyRes
     )
 
 
-def appointment(desk: CopyDesk, request: CertifiedCopyRequest, officer: str) -> Appointment:
-    """When the result is to be given, with a slip when that is not the same day (NĐ 23/2015 Đ7, Đ21; TT 01/2020 Đ2)."""
-    job = desk.job(request.request_key)
-    when = due(
-        request.received_at, desk.settings.copies, delayed=request.delayed, agreed_until=request.agreed_until
-    )
+def appointment(
+    desk: CopyDesk,
+    request_key: str,
+    requester: str,
+    original: str,
+    received_at: datetime,
+    *,
+    delayed: bool = False,
+    agreed_until: date | None = None,
+) -> Appointment:
+    """When the result is to be given, with a slip when that is not the same day (NĐ 23/2015 Đ7, Đ21; TT 01/2020 Đ2).
+
+    Raises WrongUse when the day agreed is earlier than the law's own.
+    """
+    job = desk.job(request_key)
+    when = due(received_at, desk.settings.copies, delayed=delayed, agreed_until=agreed_until)
     if not when.slip_needed:
         return Appointment(due=when.date, slip=None, reason=when.reason)
 
     def written() -> dict:
-        text = wording("phieu-hen", request.received_at.date(), desk.settings.home / "templates")
+        text = wording("phieu-hen", received_at.date(), desk.settings.home / "templates")
         data = paper(
-            text, request.received_at, title="Phiếu hẹn", agency=desk.keys.agency, requester=request.requester.name,
-            original=request.original, received=request.received_at, by=when.by, due=when.date, reason=when.reason,
-            officer=officer,
+            text, received_at, title="Phiếu hẹn", agency=desk.keys.agency, requester=requester, original=original,
+            received=received_at, by=when.by, due=when.date, reason=when.reason, officer=desk.who,
         )  # fmt: skip
-        key = f"slips/{job.id}.pdf"
-        return desk.store.put(key, data, media_type="application/pdf", new_version=True).model_dump()
+        ref = desk.store.put(f"slips/{job.id}.pdf", data, media_type="application/pdf", new_version=True)
+        return ref.model_dump()
 
     return Appointment(due=when.date, slip=ObjectRef(**job.once("slip", written)), reason=when.reason)
 

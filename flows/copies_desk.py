@@ -48,8 +48,13 @@ class CopyDesk:
         """Now, +07:00."""
         return self.clock().astimezone(ZONE)
 
+    @property
+    def agency_code(self) -> str:
+        """Under which the books of this office are kept."""
+        return self.settings.office.code or self.settings.office.name
+
     def series(self, product: Product) -> Series:
-        return Series(agency=self.settings.office.code or self.settings.office.name, kind=BOOK_OF[product])
+        return Series(agency=self.agency_code, kind=BOOK_OF[product])
 
     def job(self, request_key: str) -> Job:
         return Job(self, short_id("Y", request_key))

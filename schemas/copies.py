@@ -164,9 +164,10 @@ class CertifiedCopyRequest(_Frozen):
     """A copy certified from the paper original that lies before the certifying person."""
 
     request_key: FilledLine
-    capture: CaptureId
     checklist: Checklist
-    declaration: Declaration
+    capture: CaptureId | None = None
+    declaration: Declaration | None = None
+    """Both are needed unless a reason of the checklist applies: what is refused is neither captured nor compared."""
     requester: Requester
     original: FilledLine
     copies: int = Field(1, ge=1, le=10_000)
@@ -180,6 +181,12 @@ class CertifiedCopyRequest(_Frozen):
     """Many papers or pages, or hard to compare (Đ21)."""
     agreed_until: date | None = None
     """A later day agreed in writing (Đ21)."""
+
+    @model_validator(mode="after")
+    def _captured_and_compared(self) -> CertifiedCopyRequest:
+        if not self.checklist.applying and (self.capture is None or self.declaration is None):
+            raise ValueError("certifying needs a capture made now and the declaration of the certifying person")
+        return self
 
 
 # --- what came of it -------------------------------------------------------------------------------------------------

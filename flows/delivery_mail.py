@@ -1,0 +1,96 @@
+"""E-mail by SMTP. The subject carries the number of the copy and no personal data; subjects are read by everybody on the way."""
+
+from __future__ import annotations
+
+import smtplib
+import socket
+import ssl
+from contextlib import contextmanager
+from datetime import datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP as SMTP_POLICY
+from email.utils import format_datetime
+
+from schemas.copies import Message, Receipt
+from schemas.errors import BadSettings, DeliveryRefused, DeliveryUnavailable
+from schemas.settings import Delivery
+
+
+class MailTransport:
+    """One letter a connection: copies are few, and a server that closes meanwhile costs nothing."""
+
+    simulated = False
+
+    def __init__(self, settings: Delivery, agency: str) -> None:
+        """Raises BadSettings when no server or sender is set."""
+        if not settings.smtp_host or not settings.sender:
+            raise BadSettings("delivery.smtp_host, delivery.sender")
+        self.settings, self.agency = settings, agency
+
+    def send(self, message: Message, data: bytes | None, text: str, moment: datetime) -> Receipt:
+        """`data`: the file, None for a letter with the link alone. The same message has the same Message-ID, by which mail
+        programs know a letter that was sent twice.
+
+        Raises DeliveryUnavailable (try again), DeliveryRefused (the address or the letter is not taken), BadSettings.
+        """
+        letter = self._letter(message, data, text, moment)
+        with (
+            _foreign_errors(),
+            smtplib.SMTP(
+                self.settings.smtp_host, self.settings.smtp_port, timeout=self.settings.seconds
+            ) as server,
+        ):
+            if self.settings.smtp_starttls:
+                server.starttls(context=ssl.create_default_context(cafile=self.settings.smtp_ca_file or None))
+            if self.settings.smtp_user:
+                server.login(self.settings.smtp_user, self.settings.smtp_password)
+            answer = self._transmit(server, letter, message.address)
+        return Receipt(at=moment, message_id=letter["Message-ID"], response=answer)
+
+    def _transmit(self, server: smtplib.SMTP, letter: EmailMessage, address: str) -> str:
+        """As `send_message`, but keeps what the server answered: it is the evidence."""
+        server.ehlo_or_helo_if_needed()
+        for code, said in (
+            server.mail(self.settings.sender),
+            server.rcpt(address),
+            server.data(letter.as_bytes(policy=SMTP_POLICY)),
+        ):
+            if code >= 400:
+                raise smtplib.SMTPResponseException(code, said)
+        return f"{code} {said.decode(errors='replace')}"
+
+    def _letter(self, message: Message, data: bytes | None, text: str, moment: datetime) -> EmailMessage:
+        letter = EmailMessage()
+        try:
+            local, _, domain = self.settings.sender.rpartition("@")
+            letter["From"] = Address(self.agency, local, domain)
+            letter["To"] = message.address
+        except (ValueError, IndexError) as error:
+            raise DeliveryRefused(f"not an e-mail address: {type(error).__name__}") from error
+        letter["Subject"] = message.subject
+        letter["Date"] = format_datetime(moment)
+        letter["Message-ID"] = f"<{message.id}@{domain}>"
+        letter.set_content(text)
+        if data is not None:
+            letter.add_attachment(
+                data, maintype="application", subtype="pdf", filename=f"{message.entry}.pdf"
+            )
+        return letter
+
+
+@contextmanager
+def _foreign_errors():
+    try:
+        yield
+    except smtplib.SMTPAuthenticationError as error:
+        raise BadSettings(f"delivery.smtp_user: {error.smtp_code}") from error
+    except smtplib.SMTPNotSupportedError as error:
+        raise BadSettings(f"delivery: {error}") from error
+    except smtplib.SMTPResponseException as error:
+        said = f"{error.smtp_code} {error.smtp_error.decode(errors='replace') if isinstance(error.smtp_error, bytes) else error.smtp_error}"
+        raise (DeliveryRefused if error.smtp_code >= 500 else DeliveryUnavailable)(said) from error
+    except ssl.SSLCertVerificationError as error:
+        raise DeliveryUnavailable(f"certificate of the server: {error.verify_message}") from error
+    except (smtplib.SMTPException, ssl.SSLError, socket.gaierror, OSError) as error:
+        raise DeliveryUnavailable(type(error).__name__) from error
