@@ -67,9 +67,15 @@ from signing.verify_structure import (
 from signing.verify_timestamp import CLOCK_SKEW, TokenFacts, judge_token, read_token
 from signing.verify_weakness import described, weak_key, weak_signature
 
-# pyHanko reports every doubt as a warning with a traceback; a verdict says it once, in words.
-for _name in ("pyhanko", "pyhanko_certvalidator"):
-    logging.getLogger(_name).addHandler(logging.NullHandler())
+# pyHanko reports every doubt as a warning with a traceback and the signer's name. A verdict says it once, in words, and
+# names of persons have no place in a log.
+for _name in (
+    "pyhanko.sign.validation",
+    "pyhanko.sign.diff_analysis",
+    "pyhanko.pdf_utils",
+    "pyhanko_certvalidator",
+):
+    logging.getLogger(_name).setLevel(logging.CRITICAL)
 
 CLAIM_TOLERANCE = timedelta(minutes=30)
 """A claimed time further from the timestamp than this is worth a remark."""

@@ -26,6 +26,7 @@ from pyhanko_certvalidator.policy_decl import (
 from schemas.signing import Revocation
 from signing.revocation import Evidence, RevocationCache, fetch, revoked_since
 from signing.trust import Anchor, TrustSettings, TrustStore
+from signing.verify_structure import BROKEN
 
 SIGNER_USAGE = KeyUsageConstraints(key_usage={"digital_signature", "non_repudiation"})
 """Certificates of Vietnamese agencies carry one of the two or both."""
@@ -143,17 +144,21 @@ class ChainJudge:
         return self._facts(path, Revocation.UNKNOWN, AdESIndeterminate.TRY_LATER.name)
 
     async def _validate(self, certificate, moment, evidence: Evidence, usage, policy: CertRevTrustPolicy):
-        context = ValidationContext(
-            trust_roots=[anchor.certificate for anchor in self.store.anchors],
-            other_certs=[*evidence.certificates, *self.store.intermediates],
-            crls=evidence.crls,
-            ocsps=evidence.ocsps,
-            moment=moment,
-            revinfo_policy=policy,
-            algorithm_usage_policy=_STRENGTH,
-        )
-        paths = context.path_builder.async_build_paths_lazy(certificate)
-        return await generic_cms.validate_cert_usage(certificate, context, usage, paths)
+        try:
+            context = ValidationContext(
+                trust_roots=[anchor.certificate for anchor in self.store.anchors],
+                other_certs=[*evidence.certificates, *self.store.intermediates],
+                crls=evidence.crls,
+                ocsps=evidence.ocsps,
+                moment=moment,
+                revinfo_policy=policy,
+                algorithm_usage_policy=_STRENGTH,
+            )
+            paths = context.path_builder.async_build_paths_lazy(certificate)
+            return await generic_cms.validate_cert_usage(certificate, context, usage, paths)
+        except BROKEN:  # a certificate, list or answer in the file that cannot be parsed to its end
+            failure = AdESIndeterminate.CERTIFICATE_CHAIN_GENERAL_FAILURE
+            return generic_cms.CertvalidatorOperationResult(success_result=None, error_subindic=failure)
 
     def _cached(self, path: tuple[x509.Certificate, ...]) -> Evidence:
         found = Evidence()

@@ -46,7 +46,10 @@ def names_of(certificate: x509.Certificate) -> dict[str, str]:
 def common_name(certificate: x509.Certificate | None) -> str:
     if certificate is None:
         return ""
-    return _part(certificate.subject, "common_name") or certificate.subject.human_friendly
+    try:
+        return _part(certificate.subject, "common_name") or certificate.subject.human_friendly
+    except BROKEN:
+        return ""
 
 
 def _part(name: x509.Name, part: str) -> str:

@@ -89,7 +89,11 @@ def own_evidence(signature: EmbeddedPdfSignature) -> Evidence:
 
 
 def read_tokens(signer_info: cms.SignerInfo) -> list[Token]:
-    return [read_token(token, signature_digest(signer_info)) for token in tokens_of(signer_info)]
+    """All signature timestamps; one that cannot be found its way into counts as a broken one."""
+    try:
+        return [read_token(token, signature_digest(signer_info)) for token in tokens_of(signer_info)]
+    except BROKEN:
+        return [Token(None, None, Evidence(), problem="timestamp_format_failure")]
 
 
 async def judge_signer(

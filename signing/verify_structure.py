@@ -39,15 +39,8 @@ _WHITE = b"\x00\t\n\x0c\r "
 _HEX = re.compile(rb"<[0-9A-Fa-f\s]*>")
 _HEAD = re.compile(rb"(?<![\w.])\d{1,10}[ \t\r\n]+\d{1,5}[ \t\r\n]+\Z")
 BROKEN = (
-    PdfError,
-    ValueError,
-    TypeError,
-    KeyError,
-    IndexError,
-    AttributeError,
-    AssertionError,
-    RecursionError,
-)
+    PdfError, ValueError, TypeError, KeyError, IndexError, AttributeError, AssertionError, RecursionError, ArithmeticError,
+)  # fmt: skip
 """What parsers of PDF and ASN.1 raise on hostile input, translated here and nowhere shown."""
 
 

@@ -474,3 +474,15 @@ def test_random_damage_never_ends_in_valid(good, trust):
         at = chance.choice([*range(start), *range(stop, len(good))])
         altered = good[:at] + bytes([good[at] ^ (1 << chance.randrange(8))]) + good[at + 1 :]
         assert judged(altered, trust).verdict is not Verdict.VALID, at
+
+
+def test_damage_inside_the_signature_is_told_apart_from_our_own_faults(archived, trust):
+    """Digits of the signature changed: parts nobody signs may stay good, all else has a reason of its own."""
+    chance = random.Random(20261123)
+    for which in (0, 1):
+        start, stop = attacks.contents_span(archived, which)
+        end = start + len(archived[start:stop].rstrip(b"0"))
+        for _ in range(40):
+            at = chance.randrange(start, end)
+            altered = archived[:at] + chance.choice([b"0", b"7", b"c"]) + archived[at + 1 :]
+            assert "check_failed" not in judged(altered, trust).reasons, at
