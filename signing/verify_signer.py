@@ -11,9 +11,9 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from pyhanko.sign.validation import EmbeddedPdfSignature, generic_cms
 from pyhanko.sign.validation.errors import SignatureValidationError
 
-from schemas.signing import Level, Revocation, TimestampState
+from schemas.signing import Level, Revocation, TimestampState, Verdict
 from signing.revocation import Evidence, from_cms
-from signing.verdict import code_of
+from signing.verdict import CATALOGUE, code_of
 from signing.verify_chain import ChainFacts, ChainJudge
 from signing.verify_structure import BROKEN, value_of
 from signing.verify_timestamp import (
@@ -110,7 +110,7 @@ async def judge_signer(
     best: SignerFacts | None = None
     for proof in proofs:
         facts = await _judge(signature, tokens, proof, claimed, judge)
-        if not facts.codes:
+        if all(CATALOGUE[code].weight is Verdict.VALID for code in facts.codes):
             return facts
         if best is None or _rank(facts) > _rank(best):
             best = facts

@@ -126,6 +126,11 @@ def test_years_later(by_level, bare, level, after, wanted):
         }  # fmt: skip
 
 
+def test_old_answers_about_the_timestamp_authority_are_told(by_level, bare):
+    verdict = judged(by_level[Level.B_LTA], bare, at=NOW + 200 * DAY)
+    assert "timestamp_revocation_not_current" in [each.code for each in verdict.explanations]
+
+
 def test_without_the_root_nothing_is_valid(by_level, tmp_path):
     verdict = judged(by_level[Level.B_LTA], TrustSettings(tmp_path / "nothing"))
     assert verdict.verdict is Verdict.INDETERMINATE and verdict.reasons[0] == "no_certificate_chain_found"
