@@ -15,7 +15,7 @@ from flows.attestation import Attested, attest, wording
 from flows.copies_desk import CopyDesk, Job, Kept
 from ocr.pdfa_check import check_pdfa2b
 from schemas.copies import CopyResult, CopyState, Requester
-from schemas.errors import NotAllowedNow, OutputInvalid
+from schemas.errors import NotAllowedNow, ObjectMissing, OutputInvalid
 from schemas.page import Box
 from schemas.register import Draft, EntryState, Evidence, IssuedCopy, RegisterEntry
 from schemas.signing import Product, Role, SignatureRequest, Verdict
@@ -85,6 +85,11 @@ def issue(job: Job, request_key: str, plan: Plan) -> CopyResult:
         raise NotAllowedNow(f"số {entry.full_number}: {entry.failure or 'đã huỷ'}; hãy tạo yêu cầu mới")
     try:
         return _finished(job, request_key, plan, pages, entry)
+    except ObjectMissing:
+        done = job.found("result")
+        if done is None:
+            raise
+        return CopyResult.model_validate(done)  # another process issued it meanwhile and tidied up
     except OutputInvalid as error:
         desk.register.fail(entry.id, f"{error.vi} ({error.detail})"[:1900], who=desk.who)
         raise
