@@ -245,3 +245,26 @@ def test_no_words():
 def test_wrong_picture_is_refused():
     with pytest.raises(ValueError, match="uint8"):
         annotate(Paper(50, 50).reading(), np.zeros((50, 50), np.float32))
+
+
+def test_boxes_over_each_other_and_over_the_edge_do_no_harm():
+    """Engines give boxes that overlap, are empty or run over the edge of the picture."""
+    rng = random.Random(11)
+    texts = ["Số:", "/QĐ-UBND", "Hà", "Nội,", "ngày", "tháng", "năm", "2024", "Ngày,", "tháng,", "năm", "sinh:", "4%", "Số:575/UB-VP"]
+    for colours in ((300, 420), (300, 420, 3)):
+        pixels = np.full(colours, 250, np.uint8)
+        for _ in range(150):
+            words = []
+            for line in range(3):
+                x = rng.randint(-30, 100)
+                for text in rng.sample(texts, 6):
+                    x += rng.randint(-60, 70)
+                    y = rng.choice([-4, 20, 60, 292])
+                    box = (x, y, x + rng.choice([0, 0.4, 30, 80]), y + rng.choice([0, 1, 14]))
+                    words.append(Word(text=text, box=box, confidence=rng.random(), line=line))
+            reading = PageReading(
+                page=1, width=420, height=300, dpi=200, words=words, to_points=(0.36, 0, 0, 0, 0.36, 0), page_size_pt=(151, 108),
+                quality=PageQuality(width_px=420, height_px=300, dpi=200, colour=True),
+            )  # fmt: skip
+            marked = annotate(reading, pixels)
+            assert len(marked.words) == len(words) and all(0 <= w.handwritten <= 1 for w in marked.words)

@@ -56,6 +56,8 @@ def annotate(reading: PageReading, pixels: np.ndarray) -> PageReading:
         hand = _smooth(words, odds)
     gaps = []
     for gap in find_gaps(words, pixels.shape[0]):
+        if not _crop(pixels, gap.box, 0.0).size:
+            continue  # labels printed over each other leave no room between them
         found = _read_gap(gap, pixels, _FORM_ODDS if form else 0.0)
         if gap.kind == "ngay_thang_nam" and (not found.text or found.handwritten < 0.5):
             continue  # printed dates of a form are the page recogniser's own
@@ -243,6 +245,8 @@ def _agree(gap: Gap, text: str, confidence: float, hand: float) -> tuple[str, fl
 def _marks(crop: np.ndarray) -> np.ndarray:
     """Ink of a crop without rules, dot leaders and dust, bool (H, W)."""
     grey = to_grey(crop)
+    if not grey.size:
+        return np.zeros(grey.shape, bool)
     paper = float(np.percentile(grey, 85))
     ink = grey < paper - max(45.0, 0.4 * (paper - float(grey.min())))
     count, labels, stats, _ = cv2.connectedComponentsWithStats(ink.astype(np.uint8), connectivity=8)
