@@ -7,14 +7,19 @@ import socket
 import ssl
 from contextlib import contextmanager
 from datetime import datetime
-from email.headerregistry import Address
-from email.message import EmailMessage
-from email.policy import SMTP as SMTP_POLICY
+from email.header import Header
+from email.message import Message as Mail
+from email.mime.application import MIMEApplication
+from email.mime.multipart import MIMEMultipart
+from email.mime.text import MIMEText
+from email.policy import compat32
 from email.utils import format_datetime
 
 from schemas.copies import Message, Receipt
 from schemas.errors import BadSettings, DeliveryRefused, DeliveryUnavailable
 from schemas.settings import Delivery
+
+_WIRE = compat32.clone(linesep="\r\n")
 
 
 class MailTransport:
@@ -26,6 +31,8 @@ class MailTransport:
         """Raises BadSettings when no server or sender is set."""
         if not settings.smtp_host or not settings.sender:
             raise BadSettings("delivery.smtp_host, delivery.sender")
+        if not (settings.smtp_user + settings.smtp_password + settings.sender).isascii():
+            raise BadSettings("delivery.smtp_user, smtp_password, sender: only ASCII letters can be sent")
         self.settings, self.agency = settings, agency
 
     def send(self, message: Message, data: bytes | None, text: str, moment: datetime) -> Receipt:
@@ -48,34 +55,35 @@ class MailTransport:
             answer = self._transmit(server, letter, message.address)
         return Receipt(at=moment, message_id=letter["Message-ID"], response=answer)
 
-    def _transmit(self, server: smtplib.SMTP, letter: EmailMessage, address: str) -> str:
+    def _transmit(self, server: smtplib.SMTP, letter: Mail, address: str) -> str:
         """As `send_message`, but keeps what the server answered: it is the evidence."""
         server.ehlo_or_helo_if_needed()
         for code, said in (
             server.mail(self.settings.sender),
             server.rcpt(address),
-            server.data(letter.as_bytes(policy=SMTP_POLICY)),
+            server.data(letter.as_bytes(policy=_WIRE)),
         ):
             if code >= 400:
                 raise smtplib.SMTPResponseException(code, said)
         return f"{code} {said.decode(errors='replace')}"
 
-    def _letter(self, message: Message, data: bytes | None, text: str, moment: datetime) -> EmailMessage:
-        letter = EmailMessage()
-        try:
-            local, _, domain = self.settings.sender.rpartition("@")
-            letter["From"] = Address(self.agency, local, domain)
-            letter["To"] = message.address
-        except (ValueError, IndexError) as error:
-            raise DeliveryRefused(f"not an e-mail address: {type(error).__name__}") from error
-        letter["Subject"] = message.subject
-        letter["Date"] = format_datetime(moment)
-        letter["Message-ID"] = f"<{message.id}@{domain}>"
-        letter.set_content(text)
+    def _letter(self, message: Message, data: bytes | None, text: str, moment: datetime) -> Mail:
+        """Built with the older classes: `EmailMessage` of Python 3.11 loses the space between two encoded words of a long
+        Vietnamese subject."""
+        if not message.address.isascii() or any(c.isspace() or c in "<>,;" for c in message.address):
+            raise DeliveryRefused("not an e-mail address that the server can be told")
+        letter: Mail = MIMEText(text, "plain", "utf-8")
         if data is not None:
-            letter.add_attachment(
-                data, maintype="application", subtype="pdf", filename=f"{message.entry}.pdf"
-            )
+            attached = MIMEApplication(data, "pdf")
+            attached.add_header("Content-Disposition", "attachment", filename=f"{message.entry}.pdf")
+            letter = MIMEMultipart(_subparts=[letter, attached])
+        letter["From"] = (
+            f"{Header(self.agency, 'utf-8', header_name='From').encode()} <{self.settings.sender}>"
+        )
+        letter["To"] = message.address
+        letter["Subject"] = Header(message.subject, "utf-8", header_name="Subject")
+        letter["Date"] = format_datetime(moment)
+        letter["Message-ID"] = f"<{message.id}@{self.settings.sender.rpartition('@')[2]}>"
         return letter
 
 
