@@ -1,4 +1,4 @@
-"""Measures, one command each: `python -m bench accuracy | versus | memory | overhead | all | report`."""
+"""Measures, one command each: `python -m bench accuracy | versus | memory | overhead | signing | all | report`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 os.environ["OMP_THREAD_LIMIT"] = "1"  # before any library in C reads it
 
-from bench import accuracy, memory, overhead, report, versus_ocrmypdf  # noqa: E402
+from bench import accuracy, memory, overhead, report, signing, versus_ocrmypdf  # noqa: E402
 from bench.report_rows import ROOT, Result, machine  # noqa: E402
 
 EVALUATION = ROOT.parent / "shared" / "eval"
@@ -46,6 +46,8 @@ def _run(chosen: argparse.Namespace) -> int:
     result.facts = machine()
     result.save(chosen.work / "results")
     report.show(result, started)
+    if chosen.command == "signing":
+        signing.write(result, chosen.page)
     return sum(row.passed is False for row in result.rows)
 
 
@@ -63,6 +65,8 @@ def _measure(chosen: argparse.Namespace) -> Result:
         )
     if chosen.command == "versus":
         return versus_ocrmypdf.measure(work, pages=chosen.pages, rounds=chosen.rounds, jobs=processes)
+    if chosen.command == "signing":
+        return signing.measure(work, files=chosen.files, rounds=chosen.rounds, processes=processes)
     if chosen.command == "memory":
         return memory.measure(work, pages=chosen.pages, every=chosen.every)
     return overhead.measure(work, pages=chosen.pages, rounds=chosen.rounds, processes=processes)
@@ -98,6 +102,11 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("overhead", help=report.TITLES["overhead"])
     command.add_argument("--pages", type=int, default=200)
     command.add_argument("--rounds", type=int, default=1)
+
+    command = commands.add_parser("signing", help=report.TITLES["signing"])
+    command.add_argument("--files", type=int, default=200, help="files verified in one call")
+    command.add_argument("--rounds", type=int, default=9)
+    command.add_argument("--page", type=Path, default=ROOT / "docs" / "benchmarks-signing.md")
 
     for name, said in (
         ("all", "everything, and docs/benchmarks.md"),

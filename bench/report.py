@@ -13,6 +13,7 @@ TITLES = {
     "versus": "Time against ocrmypdf",
     "memory": "Memory of a page process",
     "overhead": "Cost of store, catalogue and Prefect",
+    "signing": "Signing, verifying, certifying",
 }
 PICTURES = {"memory": "bench-memory.png", "versus": "bench-versus.png"}
 FACTS = ("date", "commit", "processor", "memory", "system", "python", "packages", "load")

@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from schemas.agent import AgentSettings
 from schemas.errors import BadSettings
+from schemas.preserve import PreserveSettings
 from schemas.register import BookKind
 from schemas.signing import SigningSettings
 
@@ -202,6 +203,7 @@ class Settings(BaseSettings):
     work: Work = Field(default_factory=Work)
     agent: AgentSettings = Field(default_factory=AgentSettings)
     signing: SigningSettings = Field(default_factory=SigningSettings)
+    preserve: PreserveSettings = Field(default_factory=PreserveSettings)
     certifying: Certifying = Field(default_factory=Certifying)
     delivery: Delivery = Field(default_factory=Delivery)
 

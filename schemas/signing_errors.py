@@ -123,6 +123,17 @@ class LevelNotReached(SohoaError):
     advice_en = "Check the timestamp server and the CRL/OCSP source, then sign again."
 
 
+class RenewalImpossible(SohoaError):
+    """A timestamp that stands cannot be covered by another one any more."""
+
+    fault = Fault.SYSTEM
+    code = "renewal_impossible"
+    vi = "Không gia hạn được dấu thời gian của tệp; tệp giữ nguyên."
+    en = "The timestamp of the file cannot be renewed; the file stays as it is."
+    advice_vi = "Xem nơi cấp dấu thời gian còn được tin cậy không; hỏi người phụ trách lưu trữ về tệp này."
+    advice_en = "See whether its authority can still be believed; ask the archivist about this file."
+
+
 class KeyFileRejected(SohoaError):
     fault = Fault.USER
     code = "key_file_rejected"
