@@ -117,12 +117,12 @@ def test_every_command_and_option_is_in_the_operators_guide():
     rows = {
         m[1]: m[0]
         for m in re.finditer(
-            r"^\| `([a-z ]+?)(?: [\[A-Z].*?)?` \|.*$", text("docs/operator.md"), re.MULTILINE
+            r"^\| `([a-z -]+?)(?: [\[A-Z].*?)?` \|.*$", text("docs/operator.md"), re.MULTILINE
         )
     }
     for name, options in options_of(app).items():
         assert name in rows, f"docs/operator.md does not name {name}"
-        told = set(re.findall(r"`(--[a-z]+)`", rows[name]))
+        told = set(re.findall(r"`(--[a-z-]+)`", rows[name]))
         assert told == options, (name, told ^ options)
     for option in ("--home", "--lang", "--debug"):
         assert option in text("docs/operator.md")
