@@ -9,7 +9,20 @@ from pathlib import Path
 
 import typer
 
-from cli import agent, batch, copies, copies_register, digitise, quarantine, records, review, setup, sign, verify
+from cli import (
+    agent,
+    batch,
+    copies,
+    copies_register,
+    digitise,
+    preserve,
+    quarantine,
+    records,
+    review,
+    setup,
+    sign,
+    verify,
+)
 from cli.call import Call
 from cli.terminal import clean, prepare_streams, say, show_error
 from schemas.errors import ChangedMeanwhile, Fault, SohoaError, SystemFault, WrongUse
@@ -39,6 +52,7 @@ verify.add_to(app)
 copies_register.add_to(app)
 app.add_typer(sign.app, name="sign")
 app.add_typer(copies.app, name="copy")
+app.add_typer(preserve.app, name="preserve")
 app.add_typer(review.app, name="review")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(batch.app, name="batch")
