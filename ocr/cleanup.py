@@ -115,42 +115,44 @@ def clear_border(grey: np.ndarray, dpi: float) -> np.ndarray:
     return cleared
 
 
-def clear_specks(grey: np.ndarray, dpi: float) -> np.ndarray:
-    """Removes specks (up to 0.5 mm) that stand alone, as copies and fax leave them.
+def clear_dots(grey: np.ndarray, dpi: float) -> np.ndarray:
+    """Removes what a reader takes for letters though it is none: dot leaders, and specks that stand alone.
 
-    A speck within 2.3 mm of other ink may be a dot, a dash or a tone mark and stays: on thin copies removing those cost 2 % CER.
+    A leader is a row of at least eight small dots near to each other (framed certificates: 10-18 % CER with them, 3 %
+    without); `grey` must be straight. A speck is up to 0.5 mm, as copies and fax leave them; within 2.3 mm of other ink it
+    may be a dot, a dash or a tone mark and stays: on thin copies removing those cost 2 % CER.
     """
-    dark = (grey < 150).astype(np.uint8)
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(dark, connectivity=8)
-    small = stats[:, cv2.CC_STAT_AREA] <= max(2.0, (dpi * 0.02) ** 2)
-    small[0] = False
-    specks = small[labels]
+    dark = (grey < 160).astype(np.uint8)
+    count, labels, stats, centres = cv2.connectedComponentsWithStats(dark, connectivity=8)
+    leaders = _leader_dots(stats, centres, dpi)
+    specks = stats[:, cv2.CC_STAT_AREA] <= max(2.0, (dpi * 0.02) ** 2)
+    specks[0] = False
+    kinds = np.ones(count, np.uint8)  # ink
+    kinds[0] = 0
+    kinds[specks] = 2
+    kinds[leaders] = 3
+    picture = kinds[labels]
     reach = int(dpi * 0.09) * 2 + 1
-    near_ink = cv2.dilate(dark & ~specks, np.ones((reach, reach), np.uint8))
-    alone = np.unique(labels[specks & (near_ink == 0)])
-    if alone.size < 20:  # a clean page has few
+    near_ink = cv2.dilate((picture == 1).astype(np.uint8), np.ones((reach, reach), np.uint8))
+    alone = (picture == 2) & (near_ink == 0)
+    remove = picture == 3
+    if np.unique(labels[alone]).size >= 20:  # a clean page has few
+        remove |= alone
+    if not remove.any():
         return grey
-    mask = cv2.dilate(specks.astype(np.uint8), np.ones((3, 3), np.uint8))
     cleared = grey.copy()
-    cleared[(mask > 0) & (near_ink == 0)] = PAPER
+    cleared[cv2.dilate(remove.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0] = PAPER
     return cleared
 
 
-def clear_leaders(grey: np.ndarray, dpi: float) -> np.ndarray:
-    """Removes dot leaders: rows of at least eight small dots near to each other. A reader takes them for letters
-    (framed certificates: 10-18 % CER with them, 3 % without). `grey` must be straight.
-    """
-    dark = (grey < 170).astype(np.uint8)
-    count, labels, stats, centres = cv2.connectedComponentsWithStats(dark, connectivity=8)
+def _leader_dots(stats: np.ndarray, centres: np.ndarray, dpi: float) -> np.ndarray:
+    """Which components, bool (count,), are dots of leaders."""
     limit = dpi * 0.035
     dot = (stats[:, cv2.CC_STAT_WIDTH] <= limit) & (stats[:, cv2.CC_STAT_HEIGHT] <= limit)
     dot[0] = False
     index = np.flatnonzero(dot)
-    if index.size < 8:
-        return grey
-    chosen = np.zeros(count, bool)
-    y = centres[index, 1]
-    bands = np.round(y / (dpi * 0.02)).astype(int)
+    chosen = np.zeros(len(stats), bool)
+    bands = np.round(centres[index, 1] / (dpi * 0.02)).astype(int)
     for shift in (0, 1):  # a row may straddle two bands
         rows = (bands + shift) // 2
         for row in np.unique(rows):
@@ -162,11 +164,7 @@ def clear_leaders(grey: np.ndarray, dpi: float) -> np.ndarray:
             for run in np.split(members, np.flatnonzero(gaps > dpi * 0.09) + 1):
                 if run.size >= 8:
                     chosen[run] = True
-    if not chosen.any():
-        return grey
-    cleared = grey.copy()
-    cleared[cv2.dilate(chosen[labels].astype(np.uint8), np.ones((3, 3), np.uint8)) > 0] = PAPER
-    return cleared
+    return chosen
 
 
 def clean(pixels: np.ndarray, dpi: float) -> np.ndarray:
@@ -174,4 +172,4 @@ def clean(pixels: np.ndarray, dpi: float) -> np.ndarray:
     plane = reading_plane(pixels)
     if noise_level(plane) > NOISY:
         plane = cv2.medianBlur(plane, 3)
-    return clear_specks(stretch(clear_border(flatten_paper(plane), dpi)), dpi)
+    return stretch(clear_border(flatten_paper(plane), dpi))

@@ -19,9 +19,12 @@ UNREADABLE = 0.55
 A4_INCHES = (8.27, 11.69)
 
 
-def is_blank(clean: np.ndarray) -> bool:
+def is_blank(clean: np.ndarray, dpi: float) -> bool:
     """True when a cleaned picture holds nothing: dirt at the edges and show-through are gone from it already."""
-    return ink_share(clean) < BLANK_INK
+    ink = ink_share(clean)
+    if BLANK_INK <= ink < 20 * BLANK_INK:  # little enough to be the dust of a copier
+        ink = ink_share(cleanup.clear_dots(clean, dpi))
+    return ink < BLANK_INK
 
 
 def is_show_through(picture: np.ndarray, words: list[Word], dpi: int) -> bool:

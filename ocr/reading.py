@@ -70,7 +70,7 @@ def read_page(number: int, image: PageImage, born: list[Word] | None, engine: En
     picture, dpi = image.pixels, int(round(image.dpi))
     sheet = lay_flat(picture)
     clean = cleanup.clean(sheet.pixels, dpi)
-    if quality.is_blank(clean):
+    if quality.is_blank(clean, dpi):
         return _blank_reading(number, image, settings)
     frame, words = read_upright(sheet, clean, dpi, engine)
     words = second_look.without_noise(second_look.look_again(frame.pixels, words, dpi, engine))
@@ -151,7 +151,7 @@ def _frame(sheet: Sheet, clean: np.ndarray, rotation: int, angle: float, dpi: in
         clean = cv2.warpAffine(clean, level, (width, height), flags=cv2.INTER_CUBIC, borderValue=cleanup.PAPER)
         pixels = cv2.warpAffine(pixels, level, (width, height), borderMode=cv2.BORDER_REPLICATE)
         to_frame = np.vstack([level, [0, 0, 1]]) @ to_frame
-    return Frame(cleanup.clear_leaders(clean, dpi), pixels, to_frame, rotation, angle)
+    return Frame(cleanup.clear_dots(clean, dpi), pixels, to_frame, rotation, angle)
 
 
 def likely_turns(clean: np.ndarray) -> Turns:

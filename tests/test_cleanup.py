@@ -70,7 +70,7 @@ def test_lonely_specks_go_and_dashes_dots_and_marks_stay():
     spots = [(int(x), int(y)) for x, y in zip(rng.integers(60, 1600, 150), rng.integers(1300, 2300, 150), strict=True)]
     for x, y in spots:
         grey[y : y + 2, x : x + 2] = 0
-    clean = cleanup.clear_specks(grey, 200)
+    clean = cleanup.clear_dots(grey, 200)
     assert ink(clean[1290:]).sum() < 0.05 * ink(grey[1290:]).sum()
     assert (ink(clean[:1200]) == ink(grey[:1200])).all()
 
@@ -79,7 +79,7 @@ def test_dot_leaders_go_and_full_stops_stay(page):
     grey = page[:, :, 0].copy()
     for x in range(900, 1400, 9):
         grey[1500:1503, x : x + 3] = 0
-    clean = cleanup.clear_leaders(grey, 200)
+    clean = cleanup.clear_dots(grey, 200)
     assert not ink(clean[1490:1512, 880:1420]).any()
     assert (clean[:1400] == grey[:1400]).all()
 
