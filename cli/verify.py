@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +15,8 @@ from cli.call import Call
 from cli.terminal import clean, coloured, moment, say
 
 if TYPE_CHECKING:
+    from flows.verify_known import KnownCopies
+    from schemas.settings import Settings
     from schemas.signing import DocumentTimestampVerdict, FileVerdict, SignatureVerdict
 
 VERDICTS = {
@@ -45,11 +49,12 @@ def verify(
     from flows.verify import verify_paths
 
     call: Call = context.obj
+    settings = call.settings()
+    with _ours(settings) as ours:
+        result = verify_paths(files, settings, ours=ours, seen=_unseen if as_json else _show)
     if as_json:
-        result = verify_paths(files, call.settings())
         sys.stdout.write(result.to_json())
         return result.exit_code()
-    result = verify_paths(files, call.settings(), seen=_show)
     if len(result.files) > 1:
         counts = {key: sum(file.verdict == key for file in result.files) for key in VERDICTS}
         say(
@@ -57,6 +62,22 @@ def verify(
             f"{counts['indeterminate']} chưa xác định."
         )
     return result.exit_code()
+
+
+@contextmanager
+def _ours(settings: Settings) -> Iterator[KnownCopies | None]:
+    """The archive of the home; None where there is none, as anybody may verify a file anywhere."""
+    from flows.verify_known import has_catalogue, known_copies
+
+    if not has_catalogue(settings):
+        yield None
+        return
+    with known_copies(settings) as ours:
+        yield ours
+
+
+def _unseen(file: FileVerdict) -> None:
+    """With --json everything is said at the end."""
 
 
 def _show(file: FileVerdict) -> None:

@@ -19,12 +19,16 @@ from dataclasses import replace
 from datetime import datetime
 from multiprocessing import get_all_start_methods, get_context
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from schemas.errors import NotFound
 from schemas.settings import Settings
 from schemas.signing import FileVerdict, KnownCopy, VerifyResult
 from signing.trust import TrustSettings
 from signing.verify import KnownLookup, refused, verify_file, with_known
+
+if TYPE_CHECKING:
+    from flows.verify_known import KnownCopies
 
 FEW = 4
 """Up to so many files are quicker checked here than processes are started."""
@@ -48,17 +52,20 @@ def verify_paths(
     *,
     at: datetime | None = None,
     known: Callable[[str, Sequence[str]], KnownCopy | None] | None = None,
+    ours: KnownCopies | None = None,
     seen: Callable[[FileVerdict], None] = lambda verdict: None,
 ) -> VerifyResult:
-    """Verdicts in the order of `paths`. `at`: time of checking, now when None; `known`: see `signing.verify`; `seen`
-    gets each verdict as soon as it is its turn. Raises NotFound for a path that is not there."""
+    """Verdicts in the order of `paths`. `at`: time of checking, now when None; `known`: see `signing.verify`, asked
+    here by the bytes only; `ours`: the home's own archive, asked where the file is checked, also by the codes on its
+    pages. `seen` gets each verdict as soon as it is its turn. Raises NotFound for a path that is not there, and the errors
+    of an archive that cannot be asked."""
     for path in paths:
         if not os.path.lexists(path):
             raise NotFound(str(path))
     trust = trust_of(settings)
     here = threading.current_thread() is threading.main_thread() and hasattr(signal, "setitimer")
     few = len(paths) <= FEW and here
-    found = _here(paths, trust, at) if few else _spread(paths, trust, at, _processes(settings))
+    found = _here(paths, trust, at, ours) if few else _spread(paths, trust, at, _processes(settings), ours)
     verdicts = []
     for verdict in found:
         verdict = _asked(verdict, known)
@@ -90,42 +97,58 @@ def _processes(settings: Settings) -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _here(paths: Sequence[Path], trust: TrustSettings, at: datetime | None):
+def _here(paths: Sequence[Path], trust: TrustSettings, at: datetime | None, ours: KnownCopies | None):
     for path in paths:
-        yield _verify_path(path, trust, at)
+        yield _verify_path(path, trust, at, ours)
 
 
-def _spread(paths: Sequence[Path], trust: TrustSettings, at: datetime | None, processes: int):
-    with _pool(min(processes, len(paths))) as pool:
-        waiting: list[Future] = [pool.submit(_verify_path, path, trust, at) for path in paths]
+def _spread(
+    paths: Sequence[Path],
+    trust: TrustSettings,
+    at: datetime | None,
+    processes: int,
+    ours: KnownCopies | None,
+):
+    with _pool(min(processes, len(paths)), ours) as pool:
+        waiting: list[Future] = [pool.submit(_verify_in_pool, path, trust, at) for path in paths]
         for path, future in zip(paths, waiting, strict=True):
             try:
                 yield future.result()
             except BrokenProcessPool:
-                yield _alone(path, trust, at)
+                yield _alone(path, trust, at, ours)
 
 
-def _alone(path: Path, trust: TrustSettings, at: datetime | None) -> FileVerdict:
+def _alone(path: Path, trust: TrustSettings, at: datetime | None, ours: KnownCopies | None) -> FileVerdict:
     """A file whose process ended, or that waited for one that did."""
-    with _pool(1) as pool:
+    with _pool(1, ours) as pool:
         try:
-            return pool.submit(_verify_path, path, trust, at).result()
+            return pool.submit(_verify_in_pool, path, trust, at).result()
         except BrokenProcessPool:
             return refused(str(path), "check_failed", at)
 
 
-def _pool(processes: int) -> ProcessPoolExecutor:
+def _pool(processes: int, ours: KnownCopies | None) -> ProcessPoolExecutor:
     """Fresh processes, never copies of a caller that may have threads; one of them loads the libraries for all."""
     method = "forkserver" if "forkserver" in get_all_start_methods() else "spawn"
     context = get_context(method)
     if method == "forkserver":
-        context.set_forkserver_preload(["flows.verify"])
+        context.set_forkserver_preload(["flows.verify", *(["flows.verify_known"] if ours else [])])
     return ProcessPoolExecutor(
-        processes, mp_context=context, initializer=_bounded, max_tasks_per_child=FILES_A_PROCESS
+        processes,
+        mp_context=context,
+        initializer=_begin,
+        initargs=(ours,),
+        max_tasks_per_child=FILES_A_PROCESS,
     )
 
 
-def _bounded() -> None:
+_ours: KnownCopies | None = None
+"""Of a checking process: opened once for all its files."""
+
+
+def _begin(ours: KnownCopies | None) -> None:
+    global _ours
+    _ours = ours
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends it to all; the parent decides
     if sys.platform == "linux":
         import resource
@@ -153,7 +176,13 @@ def _within(seconds: float):
         signal.signal(signal.SIGALRM, before)
 
 
-def _verify_path(path: Path, trust: TrustSettings, at: datetime | None) -> FileVerdict:
+def _verify_in_pool(path: Path, trust: TrustSettings, at: datetime | None) -> FileVerdict:
+    return _verify_path(path, trust, at, _ours)
+
+
+def _verify_path(
+    path: Path, trust: TrustSettings, at: datetime | None, ours: KnownCopies | None = None
+) -> FileVerdict:
     name = str(path)
     try:
         state = path.stat()
@@ -164,10 +193,11 @@ def _verify_path(path: Path, trust: TrustSettings, at: datetime | None) -> FileV
         data = path.read_bytes()
     except OSError:
         return refused(name, "unreadable_file", at)
+    known = ours.of(data) if ours else None
     if not hasattr(signal, "setitimer"):
-        return verify_file(data, name, trust, at=at)
+        return verify_file(data, name, trust, at=at, known=known)
     try:
         with _within(trust.seconds + GRACE_SECONDS):
-            return verify_file(data, name, trust, at=at)
+            return verify_file(data, name, trust, at=at, known=known)
     except _Overdue:
         return refused(name, "timeout", at)

@@ -352,6 +352,7 @@ class DocumentTimestampVerdict(BaseModel):
 
 class KnownStatus(StrEnum):
     ACTIVE = "active"
+    SUPERSEDED = "superseded"  # a later version of the record took its place
     CANCELLED = "cancelled"
 
 
@@ -359,7 +360,7 @@ class KnownCopy(_Frozen):
     """What the archive says of a file or of the code printed on it; no personal data beyond what the holder has."""
 
     record: str
-    """Id of the record."""
+    """Id of the record; of an issued copy: of its row in the register."""
     register_entry: str = ""
     """Number in the register, for example 12/2026/SCT-BS."""
     product: Product | None = None

@@ -197,6 +197,9 @@ CATALOGUE: dict[str, _Entry] = {
     "anchor_without_source": _Entry(
         _REMARK, None, "Gốc tin cậy đã dùng chưa ghi nguồn gốc; người quản trị cần bổ sung."
     ),
+    "superseded_version": _Entry(
+        _REMARK, None, "Đây là phiên bản cũ của hồ sơ: cơ quan này đã có phiên bản mới hơn."
+    ),
     "known_copy": _Entry(_REMARK, None, "Tệp trùng khớp từng byte với bản lưu của cơ quan này."),
 }
 _ORDER = {code: at for at, code in enumerate(CATALOGUE)}

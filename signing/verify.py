@@ -145,10 +145,14 @@ def with_known(verdict: FileVerdict, copy: KnownCopy | None) -> FileVerdict:
     if copy is None:
         return verdict
     if copy.status is KnownStatus.CANCELLED:
-        said = reason("cancelled", detail=f"ngày {copy.cancelled_on:%d/%m/%Y}." if copy.cancelled_on else "")
+        said = [
+            reason("cancelled", detail=f"ngày {copy.cancelled_on:%d/%m/%Y}." if copy.cancelled_on else "")
+        ]
     else:
-        said = reason("known_copy" if copy.same_bytes else "differs_from_archive")
-    ranked = ordered([*verdict.explanations, said])
+        said = [reason("known_copy" if copy.same_bytes else "differs_from_archive")]
+    if copy.status is KnownStatus.SUPERSEDED:
+        said.append(reason("superseded_version"))
+    ranked = ordered([*verdict.explanations, *said])
     return verdict.model_copy(
         update={
             "known": copy,

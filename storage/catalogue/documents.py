@@ -64,6 +64,14 @@ class Documents(Database):
             )
             return [VersionRow(**{**row, "archive": ObjectRef(**row["archive"])}) for row in rows.mappings()]
 
+    def archived_as(self, sha256: str) -> VersionRow | None:
+        """The archived version whose file has these bytes, the newest when there are several; None: no such file."""
+        v = t.document_versions.c
+        query = sa.select(t.document_versions).where(v.archive["sha256"].as_string() == sha256.lower())
+        with self.read() as connection:
+            row = connection.execute(query.order_by(v.made.desc()).limit(1)).mappings().first()
+        return VersionRow(**{**row, "archive": ObjectRef(**row["archive"])}) if row else None
+
 
 def listed(
     *, batch: str | None = None, source: str | None = None, status: DocumentStatus | None = None

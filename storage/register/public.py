@@ -24,6 +24,18 @@ class Public(Desk):
             entry = sa.select(t.issued.c.entry).where(*conditions)
             return _public(load_entries(connection, t.entries.c.id.in_(entry)))
 
+    def issued_entry(self, *, code: str = "", sha256: str = "") -> RegisterEntry | None:
+        """The row of a copy that was issued, by the code or the hash of its file: for the office itself, as it holds
+        names. None: never issued here."""
+        column, value = (t.issued.c.code, code) if code else (t.issued.c.sha256, sha256.lower())
+        if not value:
+            raise WrongUse("a code or a hash is needed")
+        with self.database.read() as connection:
+            found = load_entries(
+                connection, t.entries.c.id.in_(sa.select(t.issued.c.entry).where(column == value))
+            )
+        return found[0] if found and found[0].state in _ISSUED else None
+
     def public_status_of_number(self, series: Series, year: int, number: int) -> PublicStatus:
         """By what is printed on the copy. A number that was never used for a copy is unknown."""
         b, e = t.books.c, t.entries.c
