@@ -86,7 +86,9 @@ missing_packages() {
     has_font DejaVuSans.ttf || echo fonts-dejavu-core
     if [ -n "$DEV" ]; then
         has_font NotoSerif-Regular.ttf || echo fonts-noto-core
-        command -v pdftotext >/dev/null || echo poppler-utils
+        command -v pdftotext >/dev/null && command -v pdfsig >/dev/null || echo poppler-utils
+        command -v qpdf >/dev/null || echo qpdf
+        command -v openssl >/dev/null || echo openssl
     fi
 }
 
