@@ -22,9 +22,10 @@ setup: ## Cài đặt những gì cần để chạy / install what running need
 setup-dev:
 	@scripts/setup.sh --dev
 
-run: setup ## Chạy thử: số hoá các tập hồ sơ mẫu vào sohoa-data / digitise the sample stacks
+run: setup ## Chạy thử: số hoá hồ sơ mẫu vào sohoa-data, ký, chứng thực, kiểm tra / digitise the samples, sign, certify, verify
 	.venv/bin/sohoa init --home "$(HOME_FOLDER)"
 	.venv/bin/sohoa digitise "$(STACKS)" --home "$(HOME_FOLDER)" || [ $$? -eq 1 ] # 1: done, something needs a person
+	scripts/demo.sh "$(HOME_FOLDER)"
 
 test: check ## Kiểm tra toàn bộ / lint, rooms, all tests
 	.venv/bin/python -m pytest -n $(TEST_PROCESSES) --dist loadfile

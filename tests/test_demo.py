@@ -1,0 +1,29 @@
+"""What `make run` ends with: a record checked and signed, a copy certified, both verified, a forgery refused."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.small_papers import decision, tiff
+from tests.sohoa_command import environment, small_office, sohoa
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.mark.skipif(not (ROOT / ".venv/bin/sohoa").exists(), reason="set up elsewhere: make run uses .venv")
+def test_the_demonstration_signs_certifies_verifies_and_refuses(tmp_path):
+    home = small_office(tmp_path / "nhà")
+    (tmp_path / "quét.tif").write_bytes(tiff(decision(7)))
+    assert sohoa("digitise", tmp_path / "quét.tif", home=home).code in (0, 1)
+    done = subprocess.run(
+        ["scripts/demo.sh", str(home)], cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=240
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
+    valid, forged = done.stdout.split("== Bản giả bị từ chối")
+    assert "Đã cấp bản sao số 01" in valid and "SCT/BS" in valid and "KHÔNG HỢP LỆ" not in valid
+    assert "CHỮ KÝ THỬ NGHIỆM – KHÔNG CÓ GIÁ TRỊ PHÁP LÝ" in valid
+    assert "KHÔNG HỢP LỆ" in forged and "HASH_FAILURE" in forged
+    assert [p.name for p in (home / "demo").glob("ban-gia*")] == []
