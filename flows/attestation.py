@@ -145,7 +145,7 @@ def paper(
     made.add_page()
     made.write_lines(text.filled(title=title, **facts), rows)
     data = bytes(made.output())
-    _must_be_pdfa(data)
+    must_be_pdfa(data)
     return data
 
 
@@ -209,7 +209,7 @@ def attest(
             out.add_blank_page(page_size=(width, tall))
         _stamp(out, stamp, place)
         data = _saved(out)
-    _must_be_pdfa(data)
+    must_be_pdfa(data)
     box = (place[0] + within[0], place[1] + within[1], place[0] + within[2], place[1] + within[3])
     return Attested(data, count + added, box, added)
 
@@ -223,7 +223,7 @@ def joined(parts: list[bytes]) -> bytes:
             with Pdf.open(io.BytesIO(part)) as more:
                 out.pages.extend(more.pages)
         data = _saved(out)
-    _must_be_pdfa(data)
+    must_be_pdfa(data)
     return data
 
 
@@ -234,7 +234,7 @@ def chosen(pdf: bytes, pages: tuple[int, ...]) -> bytes:
         del out.pages[:]
         out.pages.extend(kept)
         data = _saved(out)
-    _must_be_pdfa(data)
+    must_be_pdfa(data)
     return data
 
 
@@ -277,8 +277,8 @@ def _saved(pdf: Pdf) -> bytes:
     return buffer.getvalue()
 
 
-def _must_be_pdfa(data: bytes) -> None:
-    """Where PDF/A is claimed it has to hold."""
+def must_be_pdfa(data: bytes) -> None:
+    """Where PDF/A is claimed it has to hold. Raises OutputInvalid."""
     with Pdf.open(io.BytesIO(data)) as pdf:
         claims = "/Metadata" in pdf.Root and b"pdfaid:part" in pdf.Root.Metadata.read_bytes()
     findings = check_pdfa2b(data) if claims else []

@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from urllib.parse import urlencode
 
-from flows.attestation import Attested, attest, wording
+from flows.attestation import Attested, attest, must_be_pdfa, wording
 from flows.copies_desk import CopyDesk, Job, Kept
-from ocr.pdfa_check import check_pdfa2b
 from schemas.copies import CopyResult, CopyState, Requester
 from schemas.errors import NotAllowedNow, ObjectMissing, OutputInvalid
 from schemas.page import Box
@@ -180,9 +179,7 @@ def _signed(desk: CopyDesk, plan: Plan, role: Role, before: Kept) -> tuple[bytes
 
 def _verified(desk: CopyDesk, plan: Plan, data: bytes) -> dict:
     found = desk.keys.must_be_valid(data, f"{plan.document}.pdf", len(plan.roles))
-    findings = check_pdfa2b(data)
-    if findings:
-        raise OutputInvalid("; ".join(f"{f.clause} {f.rule}" for f in findings[:5]))
+    must_be_pdfa(data)
     return {
         "verdict": found.verdict,
         "serials": [s.serial for s in found.signatures],

@@ -19,7 +19,14 @@ from flows.copies import appointment, certified_copy
 from flows.copies_capture import open_capture, take_capture
 from ocr.pdfa_check import check_pdfa2b
 from schemas.copies import CertifiedCopyRequest, Checklist, CopyState, Declaration, Requester
-from schemas.errors import BadSettings, CaptureRejected, NotAllowedNow, NotFound, RequestKeyReused
+from schemas.errors import (
+    BadSettings,
+    CaptureRejected,
+    NotAllowedNow,
+    NotFound,
+    OutputInvalid,
+    RequestKeyReused,
+)
 from schemas.register import Cancelling, EntryState, PublicState
 from schemas.signing import Verdict
 from schemas.signing_errors import DemoKeyRefused, NoDelegation
@@ -272,12 +279,10 @@ class TestRefusing:
 
     def test_an_unsound_file_leaves_its_number_failed(self, copy_office, monkeypatch):
         """Something breaks the signed file: the number stays with its reason and is never given again."""
-        from schemas.errors import OutputInvalid
-
         with copy_office.desk() as desk:
             request = copy_office.request(desk)
             with monkeypatch.context() as broken:
-                broken.setattr("flows.copies_issue.check_pdfa2b", lambda data: [_Finding()])
+                broken.setattr("flows.copies_issue.must_be_pdfa", _finds_a_fault)
                 with pytest.raises(OutputInvalid):
                     certified_copy(desk, request)
             entry = desk.register.entry_by_key("yc-1")
@@ -288,8 +293,8 @@ class TestRefusing:
             assert follow.number.startswith("02")
 
 
-class _Finding:
-    clause, rule = "6.2.11", "font_not_embedded"
+def _finds_a_fault(data: bytes) -> None:
+    raise OutputInvalid("6.2.11 font_not_embedded")
 
 
 class TestTime:
