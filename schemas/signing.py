@@ -416,7 +416,7 @@ def json_schema() -> dict:
 class SigningSettings(BaseModel):
     """How this installation signs and whom it trusts; section `[signing]` of the settings."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     production: bool = False
     """True: test keys are refused."""
@@ -436,3 +436,9 @@ class SigningSettings(BaseModel):
     """True: nothing is fetched; only what is cached or embedded counts."""
     network_seconds: float = 10.0
     """Limit for one answer of a TSA, OCSP, CRL or remote signing service."""
+
+    @field_validator("seal_file", "trust_folder", "cache_folder", mode="before")
+    @classmethod
+    def _empty_is_not_set(cls, value: object) -> object:
+        """TOML has no null: the settings file says it by an empty text, which must not become the current folder."""
+        return None if value == "" else value
