@@ -15,7 +15,6 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time, timedelta
 from pathlib import PurePosixPath
 
-from asn1crypto import crl
 from pyhanko.sign.timestamps import TimeStamper
 from pyhanko_certvalidator import ValidationContext
 
@@ -29,8 +28,8 @@ from schemas.signing import FileVerdict, Verdict
 from schemas.signing_errors import LevelNotReached, RenewalImpossible, RevocationUnknown, TimestampUnavailable
 from schemas.store import ObjectRef
 from signing.levels import HttpTimeStamper
+from signing.online import signing_validation
 from signing.renew import renew, standing
-from signing.trust import load_trust
 from signing.verify import verify_file
 from storage.catalogue import StepKey
 from storage.objects import archive_key
@@ -173,15 +172,7 @@ def office_authority(desk: CopyDesk) -> Authority:
             raise RenewalImpossible("no timestamp authority is set (signing.tsa_url)")
         pki = desk.keys.demo_pki
         return Authority(pki.timestamper(desk.clock), pki.validation_context(moment=moment))
-    store = load_trust(desk.keys.trust)
-    validation = ValidationContext(
-        trust_roots=[anchor.certificate for anchor in store.anchors],
-        other_certs=list(store.intermediates),
-        crls=[crl.CertificateList.load(der) for der in store.crls],
-        allow_fetching=not signing.offline,
-        moment=moment if signing.offline else None,  # what is fetched holds now and at no other time
-        revocation_mode="require",
-    )
+    validation = signing_validation(desk.keys.trust, moment if signing.offline else None)
     return Authority(HttpTimeStamper(signing.tsa_url, signing.network_seconds), validation)
 
 

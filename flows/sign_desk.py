@@ -33,6 +33,7 @@ from signing.delegation import same_name
 from signing.demo_pki import AGENCY, DemoPki
 from signing.identities import Signer, common_name
 from signing.levels import HttpTimeStamper
+from signing.online import signing_validation
 from signing.pkcs12 import Pkcs12Signer
 from signing.sign import Signed, sign
 from signing.sign_checks import check_signer
@@ -209,16 +210,7 @@ class SignDesk:
 
     @cached_property
     def _real_validation(self) -> ValidationContext:
-        from asn1crypto import crl
-
-        store = load_trust(self.trust)
-        return ValidationContext(
-            trust_roots=[anchor.certificate for anchor in store.anchors],
-            other_certs=list(store.intermediates),
-            crls=[crl.CertificateList.load(der) for der in store.crls],
-            allow_fetching=not self.settings.signing.offline,
-            revocation_mode="require",
-        )
+        return signing_validation(self.trust)
 
     @cached_property
     def _timestamper(self):

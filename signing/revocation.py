@@ -262,24 +262,38 @@ def fetch(
 
     Only for certificates that lead to a trust anchor: the address in any other one is its maker's choice, and a
     verifier that calls it tells strangers who verifies what, or reaches machines behind a firewall."""
-    found = Evidence()
+    answers = fetch_ocsp(certificate, issuer, settings, cache)
+    return Evidence(ocsps=answers) if answers else Evidence(crls=fetch_crl(certificate, issuer, settings, cache))
+
+
+def fetch_ocsp(
+    certificate: x509.Certificate, issuer: x509.Certificate, settings: TrustSettings, cache: RevocationCache
+) -> list[ocsp.OCSPResponse]:
+    """The first answer of the responders named in a certificate; empty when none answers."""
     for url in ocsp_urls(certificate):
         der = _get(url, settings.network_seconds, MAX_OCSP_BYTES, _ocsp_request(certificate, issuer))
         try:
-            found.ocsps.append(_parsed(ocsp.OCSPResponse, der))
+            answer = _parsed(ocsp.OCSPResponse, der)
         except (ValueError, TypeError):
             continue
         cache.keep_ocsp(certificate, issuer, der)
-        return found
+        return [answer]
+    return []
+
+
+def fetch_crl(
+    certificate: x509.Certificate, issuer: x509.Certificate, settings: TrustSettings, cache: RevocationCache
+) -> list[crl.CertificateList]:
+    """The first list from the addresses named in a certificate; empty when none answers."""
     for url in crl_urls(certificate):
         der = _get(url, settings.network_seconds, MAX_CRL_BYTES)
         try:
-            found.crls.append(_parsed(crl.CertificateList, der))
+            issued = _parsed(crl.CertificateList, der)
         except (ValueError, TypeError):
             continue
         cache.keep_crl(issuer, url, der)
-        return found
-    return found
+        return [issued]
+    return []
 
 
 def ocsp_urls(certificate: x509.Certificate) -> list[str]:
