@@ -11,30 +11,17 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from cli.call import Call
-from cli.terminal import clean, coloured, moment, say
+from cli.call import Call, user
+from cli.terminal import clean, coloured, moment, place, say
+from flows.verify_words import KNOWN, REVOCATION, TIMESTAMP, VERDICTS
+from schemas.errors import NoHome
 
 if TYPE_CHECKING:
     from flows.verify_known import KnownCopies
     from schemas.settings import Settings
-    from schemas.signing import DocumentTimestampVerdict, FileVerdict, SignatureVerdict
+    from schemas.signing import DocumentTimestampVerdict, FileVerdict, SignatureVerdict, VerifyResult
 
-VERDICTS = {
-    "valid": ("HỢP LỆ", "32"),
-    "invalid": ("KHÔNG HỢP LỆ", "31"),
-    "indeterminate": ("CHƯA XÁC ĐỊNH", "33"),
-}
-_REVOCATION = {
-    "good": "chưa bị thu hồi lúc ký",
-    "revoked": "đã bị thu hồi",
-    "unknown": "chưa rõ có bị thu hồi không",
-}
-_TIMESTAMP = {
-    "none": "không có",
-    "valid": "đúng",
-    "invalid": "sai",
-    "untrusted": "chưa tin được",
-}
+_COLOURS = {"valid": "32", "invalid": "31", "indeterminate": "33"}
 
 
 def add_to(app: typer.Typer) -> None:
@@ -44,6 +31,18 @@ def add_to(app: typer.Typer) -> None:
 def verify(
     context: typer.Context,
     files: list[Path] = typer.Argument(..., metavar="TỆP…", help="Tệp PDF. / PDF files."),
+    report: Path = typer.Option(
+        None,
+        "--report",
+        metavar="THƯ_MỤC",
+        help="Ghi báo cáo kiểm tra (JSON, PDF) vào đây. / Write reports here.",
+    ),
+    store: bool = typer.Option(
+        False,
+        "--store",
+        help="Lưu báo cáo cùng hồ sơ, nếu tệp là của cơ quan này. / Keep the report with the record.",
+    ),
+    who: str = typer.Option(None, "--user", metavar="TÊN", help="Người thực hiện. / Who does it."),
     as_json: bool = typer.Option(False, "--json", help="In ra một tài liệu JSON. / One JSON document."),
 ) -> int:
     from flows.verify import verify_paths
@@ -51,7 +50,11 @@ def verify(
     call: Call = context.obj
     settings = call.settings()
     with _ours(settings) as ours:
+        if store and ours is None:
+            raise NoHome(str(settings.home))
         result = verify_paths(files, settings, ours=ours, seen=_unseen if as_json else _show)
+    if report is not None or store:
+        _reports(result, settings, report, user(who) if store else None)
     if as_json:
         sys.stdout.write(result.to_json())
         return result.exit_code()
@@ -62,6 +65,27 @@ def verify(
             f"{counts['indeterminate']} chưa xác định."
         )
     return result.exit_code()
+
+
+def _reports(result: VerifyResult, settings: Settings, folder: Path | None, keeper: str | None) -> None:
+    """What was written is told on stderr: stdout may hold the JSON of the verdicts. `keeper`: who stores them, or None."""
+    from flows.verify_report import report_of, store_report, write_report
+
+    for file in result.files:
+        made = report_of(file, settings)
+        if folder is not None:
+            for path in write_report(made, folder):
+                say(f"Báo cáo: {place(path)}", file=sys.stderr)
+        if keeper is None:
+            continue
+        if file.known is None or not file.known.same_bytes:
+            say(
+                f"Không lưu báo cáo: {clean(file.file)} không trùng bản lưu nào của cơ quan này.",
+                file=sys.stderr,
+            )
+            continue
+        for ref in store_report(made, settings, keeper):
+            say(f"Đã lưu báo cáo cùng hồ sơ: {ref.key}", file=sys.stderr)
 
 
 @contextmanager
@@ -81,8 +105,7 @@ def _unseen(file: FileVerdict) -> None:
 
 
 def _show(file: FileVerdict) -> None:
-    word, colour = VERDICTS[file.verdict]
-    say(f"{coloured(word, colour)}: {clean(file.file)}")
+    say(f"{_line(file.verdict)}: {clean(file.file)}")
     fields: dict[tuple[str, str, str], list[str]] = {}
     for reason in file.explanations:
         mark = "-" if reason.code in file.reasons else "·"
@@ -97,17 +120,17 @@ def _show(file: FileVerdict) -> None:
         _show_timestamp(stamp)
     if file.known:
         entry = f", số {clean(file.known.register_entry)}" if file.known.register_entry else ""
-        say(f"  Trong sổ của cơ quan này: {clean(file.known.record)}{entry}")
+        state = KNOWN[file.known.status] if file.known.same_bytes else "tệp này KHÁC bản lưu"
+        say(f"  Của cơ quan này: {clean(file.known.record)}{entry}; {state}")
     say()
 
 
 def _show_signature(signature: SignatureVerdict) -> None:
-    word, colour = VERDICTS[signature.verdict]
     signer = clean(signature.signer) or "không rõ"
     agency = (
         f" ({clean(signature.agency)})" if signature.agency and signature.agency != signature.signer else ""
     )
-    say(f"  Chữ ký „{clean(signature.field)}“: {coloured(word, colour)}")
+    say(f"  Chữ ký „{clean(signature.field)}“: {_line(signature.verdict)}")
     say(f"    Người ký: {signer}{agency}")
     if signature.time:
         proven = "theo dấu thời gian" if signature.timestamp == "valid" else "theo máy của người ký"
@@ -115,8 +138,8 @@ def _show_signature(signature: SignatureVerdict) -> None:
     say(f"    Nội dung: {'nguyên vẹn' if signature.intact else 'KHÔNG nguyên vẹn'}")
     issuer = f", do {clean(signature.issuer)} cấp" if signature.issuer else ""
     trusted = "dẫn tới gốc tin cậy" if signature.trusted else "chưa dẫn tới gốc tin cậy"
-    say(f"    Chứng thư: {trusted}, {_REVOCATION[signature.revocation]}{issuer}")
-    facts = [f"dấu thời gian {_TIMESTAMP[signature.timestamp]}"]
+    say(f"    Chứng thư: {trusted}, {REVOCATION[signature.revocation]}{issuer}")
+    facts = [f"dấu thời gian {TIMESTAMP[signature.timestamp]}"]
     facts += [f"mức {signature.level}"] if signature.level else []
     facts += (
         [signature.algorithm + (" (yếu)" if signature.weak_algorithm else "")] if signature.algorithm else []
@@ -127,11 +150,14 @@ def _show_signature(signature: SignatureVerdict) -> None:
 
 
 def _show_timestamp(stamp: DocumentTimestampVerdict) -> None:
-    word, colour = VERDICTS[stamp.verdict]
     when = f", {_moment(stamp.time)}" if stamp.time else ""
     say(
-        f"  Dấu thời gian cho cả tệp: {coloured(word, colour)}{when}, {clean(stamp.authority) or 'không rõ nơi cấp'}"
+        f"  Dấu thời gian cho cả tệp: {_line(stamp.verdict)}{when}, {clean(stamp.authority) or 'không rõ nơi cấp'}"
     )
+
+
+def _line(verdict: str) -> str:
+    return coloured(VERDICTS[verdict].upper(), _COLOURS[verdict])
 
 
 def _moment(text: str) -> str:
