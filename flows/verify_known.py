@@ -1,6 +1,6 @@
 """Is a file one of ours: what register and archive say of its bytes, or of the code on its pages.
 
-The answer holds ids, a number and dates: nothing of what a record says and nobody's name (DESIGN decision 2; NĐ 13/2023). Bytes
+The answer holds ids, a number and dates: nothing of what a record says and nobody's name (Luật BVDLCN 91/2025/QH15). Bytes
 speak first; a code only says which record a file claims to be, as anybody can copy a QR.
 """
 
