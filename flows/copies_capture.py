@@ -20,6 +20,7 @@ from flows.pages import Bench, Original, ReadPage, unpacked
 from ocr.intake import inspect, open_source, read_file
 from ocr.pdfa import SCHEMA_URI
 from ocr.searchable import make_searchable, verify_searchable
+from ocr.textlayer import FONT_NAME
 from schemas.copies import Capture, CapturedFile, CertifiedCopyRequest
 from schemas.errors import CaptureRejected, NotFound
 from schemas.page import IssueCode, PageReading
@@ -207,8 +208,8 @@ def _of_paper(desk: CopyDesk, data: bytes, info: SourceInfo) -> None:
         raise CaptureRejected(f"{info.name}: tệp đã ký số không phải bản chụp của bản chính giấy")
     if info.media_type == "application/pdf":
         with pikepdf.open(io.BytesIO(data)) as pdf:
-            described = pdf.Root.Metadata.read_bytes() if "/Metadata" in pdf.Root else b""
-        if SCHEMA_URI.encode() in described:
+            ours = _made_here(pdf)
+        if ours:
             raise CaptureRejected(
                 f"{info.name}: tệp này lấy ra từ kho lưu trữ; không được chứng thực từ bản đã lưu"
             )
@@ -218,6 +219,14 @@ def _of_paper(desk: CopyDesk, data: bytes, info: SourceInfo) -> None:
             raise CaptureRejected(
                 f"{info.name}: trang {', '.join(map(str, typed[:5]))} không phải ảnh chụp giấy"
             )
+
+
+def _made_here(pdf: pikepdf.Pdf) -> bool:
+    """Whether the file carries our description, or our text layer where somebody took the description out."""
+    if "/Metadata" in pdf.Root and SCHEMA_URI.encode() in pdf.Root.Metadata.read_bytes():
+        return True
+    fonts = (thing for thing in pdf.objects if isinstance(thing, pikepdf.Dictionary) and "/BaseFont" in thing)
+    return any(FONT_NAME in str(font.BaseFont) for font in fonts)
 
 
 def _job(desk: CopyDesk, capture: str) -> Job:

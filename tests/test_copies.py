@@ -141,6 +141,10 @@ class TestDemands:
             picture, reading = scan()
             archived = tmp_path / "luu-tru.pdf"
             archived.write_bytes(made(stored(picture, quality=80), reading))
+            bare = tmp_path / "khong-mo-ta.pdf"  # the same file, its description taken out
+            with pikepdf.open(archived) as opened:
+                del opened.Root.Metadata
+                opened.save(bare)
             copied = tmp_path / "ban-sao.pdf"
             copied.write_bytes(desk.store.get(issued.archive.key))
             typed = tmp_path / "go-may.pdf"
@@ -149,6 +153,7 @@ class TestDemands:
                 (
                     (source, "đã có trong kho"),
                     (archived, "kho lưu trữ"),
+                    (bare, "kho lưu trữ"),
                     (copied, "đã ký số"),
                     (typed, "không phải ảnh"),
                 )
