@@ -6,6 +6,7 @@ python -m bench.signing_files FOLDER        the authority of the demo PKI in FOL
 from __future__ import annotations
 
 import io
+import os
 import subprocess
 import sys
 import threading
@@ -109,15 +110,21 @@ def _reading(page: int, words: list[Word]) -> PageReading:
 
 # --- the timestamp authority -----------------------------------------------------------------------------------------
 @contextmanager
-def authority(folder: Path) -> Iterator[str]:
-    """Address of an RFC 3161 authority in a process of its own, for the demo PKI in `folder`."""
+def authority(folder: Path) -> Iterator[tuple[str, int]]:
+    """(address, process) of an RFC 3161 authority in a process of its own, for the demo PKI in `folder`."""
     command = [sys.executable, "-m", "bench.signing_files", str(folder)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:
-            yield f"http://127.0.0.1:{int(process.stdout.readline())}/"
+            yield f"http://127.0.0.1:{int(process.stdout.readline())}/", process.pid
         finally:
             process.stdin.close()
             process.wait(20)
+
+
+def cpu_of(process: int) -> float:
+    """CPU seconds a process has used, from the system."""
+    fields = Path(f"/proc/{process}/stat").read_text("ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def main() -> None:
