@@ -13,8 +13,8 @@ import typer
 
 from cli.call import Call, user
 from cli.terminal import clean, coloured, moment, place, say
-from flows.verify_words import KNOWN, REVOCATION, TIMESTAMP, VERDICTS
 from schemas.errors import NoHome
+from schemas.verify_texts import KNOWN, REVOCATION, TIMESTAMP, VERDICTS
 
 if TYPE_CHECKING:
     from flows.verify_known import KnownCopies

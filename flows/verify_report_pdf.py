@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from fpdf import FPDF
 
-from flows.verify_words import KNOWN, REVOCATION, TIMESTAMP, VERDICTS
 from schemas.signing import FORM_OF_COPY, DocumentTimestampVerdict, Product, SignatureVerdict
+from schemas.verify_texts import KNOWN, REVOCATION, TIMESTAMP, VERDICTS
 from signing.demo_mark import PAGE_MARK
 from storage.register.print_fonts import drawable, serif_fonts
 
