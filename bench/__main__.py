@@ -64,7 +64,10 @@ def _measure(chosen: argparse.Namespace) -> Result:
             reuse=chosen.reuse,
         )
     if chosen.command == "versus":
-        return versus_ocrmypdf.measure(work, pages=chosen.pages, rounds=chosen.rounds, jobs=processes)
+        there = chosen.eval if chosen.eval.is_dir() else None
+        return versus_ocrmypdf.measure(
+            work, pages=chosen.pages, rounds=chosen.rounds, jobs=processes, evaluation=there
+        )
     if chosen.command == "signing":
         return signing.measure(work, files=chosen.files, rounds=chosen.rounds, processes=processes)
     if chosen.command == "memory":
@@ -94,6 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("versus", help=report.TITLES["versus"])
     command.add_argument("--pages", type=int, default=12)
     command.add_argument("--rounds", type=int, default=3)
+    command.add_argument("--eval", type=Path, default=EVALUATION, help="evaluation folder; left out when missing")
 
     command = commands.add_parser("memory", help=report.TITLES["memory"])
     command.add_argument("--pages", type=int, default=200)

@@ -40,8 +40,8 @@ class Stack:
     """(lines, optional lines) of each page."""
 
 
-def measure(work: Path, *, pages: int, rounds: int, jobs: int = 2) -> Result:
-    """Seconds a page of both, as medians over `rounds`, and their ratio."""
+def measure(work: Path, *, pages: int, rounds: int, jobs: int = 2, evaluation: Path | None = None) -> Result:
+    """Seconds a page of both, as medians over `rounds`, and their ratio; once more on the papers of an evaluation set."""
     stack = make_mixed_stack(work / "versus", pages)
     first = make_mixed_stack(work / "versus-warm", 1)
     for run in (digitise, with_ocrmypdf):  # files and bytecode into the cache; not counted
@@ -94,10 +94,34 @@ def measure(work: Path, *, pages: int, rounds: int, jobs: int = 2) -> Result:
         "taking turns after one uncounted page each; process start included. CPU: user and system time of the process and "
         "its children. Characters: `pdftotext -layout` on what each of them made.",
     ]
+    if evaluation is not None:
+        rows += _on_evaluation(work, evaluation, jobs)
     series = {
         f"{kind} {name}": values[name] for kind, values in (("cpu", cpu), ("wall", wall)) for name in values
     }
     return Result("versus", rows, method, series)
+
+
+def _on_evaluation(work: Path, evaluation: Path, jobs: int) -> list[Row]:
+    """Both on one PDF of every second made paper of the set, one round."""
+    folder = work / "versus-eval"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "papers.pdf"
+    with pikepdf.Pdf.new() as merged:
+        for paper in sorted(evaluation.glob("made/input/*.pdf"))[::2]:
+            with pikepdf.Pdf.open(paper) as pdf:
+                merged.pages.extend(pdf.pages)
+        pages = len(merged.pages)
+        merged.save(path)
+    wall, cpu, _ = digitise(path, work / "out", jobs)
+    their_wall, their_cpu, _ = with_ocrmypdf(path, work / "out", jobs)
+    count = f"{pages} pages, one round"
+    return [
+        Row("CPU time against ocrmypdf", "eval made", cpu / their_cpu, "×", 1 / 3, True, count),
+        Row("wall time against ocrmypdf", "eval made", wall / their_wall, "×", 1 / 3, True, f"{count}, {jobs} processes"),
+        Row("CPU seconds a page, sohoa", "eval made", cpu / pages, "s", of=count),
+        Row("CPU seconds a page, ocrmypdf", "eval made", their_cpu / pages, "s", of=count),
+    ]
 
 
 def _ratio(seconds: dict[str, list[float]]) -> float:
