@@ -79,7 +79,7 @@ def test_page_for_people(archived, pki, tmp_path):
     report = report_on(archived, pki, tmp_path)
     pdf = report.to_pdf()
     said = said_in(pdf)
-    # The embedded font notes the second in which it was cut down, so bytes may differ; what is said may not.
+    # fpdf2 writes the moment of writing into the XMP and the file identifier, so bytes may differ; what is said may not.
     assert check_pdfa2b(pdf) == [] and said == said_in(report.to_pdf())
     for wanted in (
         "BÁO CÁO KIỂM TRA CHỮ KÝ SỐ",
