@@ -1,0 +1,8 @@
+"""People, their rights and the audit chain."""
+
+revision = "0004"
+down_revision = "0003"
+
+
+def upgrade() -> None:
+    pass

@@ -1,0 +1,8 @@
+"""Finding among millions of records, and their validity."""
+
+revision = "0005"
+down_revision = "0004"
+
+
+def upgrade() -> None:
+    pass

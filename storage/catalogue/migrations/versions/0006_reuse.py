@@ -1,0 +1,8 @@
+"""Reuse of records and requests that came twice."""
+
+revision = "0006"
+down_revision = "0005"
+
+
+def upgrade() -> None:
+    pass

@@ -1,0 +1,8 @@
+"""Fixity, replicas, retention and disposal."""
+
+revision = "0007"
+down_revision = "0006"
+
+
+def upgrade() -> None:
+    pass
