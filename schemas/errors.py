@@ -367,7 +367,9 @@ class DeliveryRefused(SohoaError):
 
 def all_errors() -> dict[str, type[SohoaError]]:
     """Every error class by its code."""
-    import schemas.signing_errors  # noqa: F401 - its classes are subclasses once it is imported
+    import schemas.people_errors
+    import schemas.keeping_errors  # noqa: F401
+    import schemas.signing_errors  # noqa: F401 - their classes are subclasses once they are imported
 
     found: dict[str, type[SohoaError]] = {}
     pending = [SohoaError]
