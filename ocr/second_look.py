@@ -18,6 +18,7 @@ from ocr.syllables import is_plausible, without_marks
 from schemas.page import Box, Word
 
 DOUBTFUL = 0.55
+_COARSE = 8  # pixels of the page in one of the map of unread ink
 _TITLE = re.compile(r"^(chu|tich|giam|doc|truong|phong|chanh|hieu|vien|tm|kt|tl|tuq|phap|pho)$")
 """Words of the titles of who signs, without accents: a signature or a seal lies under such a line."""
 
@@ -36,6 +37,7 @@ def look_again(pixels: np.ndarray, words: list[Word], dpi: int, engine: Engine) 
     `pixels` in the read frame of the words.
     """
     regions = doubtful_regions(words, pixels.shape, dpi)
+    regions += [r for r in unread_regions(words, pixels, dpi) if not any(_overlap(r, other) > 0.9 for other in regions)]
     for left, top, right, bottom in regions:
         picture = dark_ink(pixels[top:bottom, left:right])
         found = engine.read(picture, dpi, layout="page")
@@ -69,6 +71,49 @@ def doubtful_regions(words: list[Word], shape: tuple[int, ...], dpi: int, most: 
         x, y, w, h = (int(v) * scale for v in stats[i, :4])
         regions.append((x, y, min(width, x + w), min(height, y + h)))
     return regions
+
+
+def unread_regions(words: list[Word], pixels: np.ndarray, dpi: int, most: int = 2) -> list[tuple[int, int, int, int]]:
+    """Pixel boxes around a lot of dark ink without a word, right of the middle: the engine takes a grey seal for a picture
+    and passes over the title and the name printed under it."""
+    height, width = pixels.shape[:2]
+    size = (width // _COARSE, height // _COARSE)
+    small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+    grey = small if small.ndim == 2 else small.max(axis=2)
+    ink = (grey < float(np.percentile(grey, 80)) - 40).astype(np.uint8)
+    if any(word.box[3] < 0.25 * height for word in words):
+        ink[: int(0.25 * size[1])] = 0  # a heading and the stamps beside it; a last page may begin with who signs
+    margin = max(1, round(0.03 * dpi / _COARSE))
+    for word in words:
+        left, top, right, bottom = (int(v / _COARSE) for v in word.box)
+        ink[max(0, top - margin) : bottom + margin + 1, max(0, left - margin) : right + margin + 1] = 0
+    near = cv2.morphologyEx(ink, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
+    count, _, stats, _ = cv2.connectedComponentsWithStats(near, connectivity=8)
+    least, largest = 0.45 * dpi / _COARSE, 2.6 * dpi / _COARSE
+    found = []
+    for x, y, w, h, area in stats[1:count]:
+        if least < w < largest and least < h < largest and area > 0.2 * w * h and x + w / 2 > 0.4 * size[0]:
+            found.append((area, x, y, w, h))
+    regions = []
+    for _, x, y, w, h in sorted(found, reverse=True)[:most]:
+        left, top, right, bottom = x * _COARSE - 0.8 * dpi, y * _COARSE - 0.35 * dpi, (x + w) * _COARSE + dpi, (y + h) * _COARSE + 0.35 * dpi
+        region = (max(0, int(left)), max(0, int(top)), min(width, int(right)), min(height, int(bottom)))
+        if not _signer_read(words, region):
+            regions.append(region)
+    return regions
+
+
+def _signer_read(words: list[Word], region: tuple[int, int, int, int]) -> bool:
+    """Nothing to be gained: a title was read in the upper half of the region and a name in the lower one."""
+    left, top, right, bottom = region
+    middle = (top + bottom) / 2
+    inside = [
+        w
+        for w in words
+        if w.confidence > 0.75 and w.text[:1].isupper() and left < (w.box[0] + w.box[2]) / 2 < right and top < w.box[3] and w.box[1] < bottom
+    ]
+    titled = any(w.box[3] < middle and _is_title(w.text) for w in inside)
+    return titled and sum(w.box[1] > middle and not w.text.isupper() and is_plausible(w.text) for w in inside) >= 2
 
 
 def _is_title(text: str) -> bool:

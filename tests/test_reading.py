@@ -9,6 +9,7 @@ import segno
 
 from ocr.engines import open_engine
 from ocr.reading import read_page
+from ocr.second_look import look_again
 from schemas.page import IssueCode, PageReading
 from schemas.settings import Reading
 from tests import drawn_pages
@@ -75,6 +76,19 @@ def test_signature_over_the_name_of_the_signer(engine):
     page = drawn_pages.sealed(page, (740, 1540), 110, (150, 150, 150))  # as a grey scan shows it
     text = read(engine, page).text
     assert "CHỦ TỊCH" in text and "Nguyễn Quốc Khuyến" in text
+
+
+def test_title_and_name_that_the_engine_takes_for_part_of_a_grey_seal(engine):
+    page = np.full((2339, 1654, 3), 255, np.uint8)
+    block = drawn_pages.page(["TRƯỞNG PHÒNG", "", "Thái Quang Trung"], top=250)
+    page[200:600, 850:] = block[200:600, 150:954]
+    for radius in (150, 100):
+        page = drawn_pages.sealed(page, (960, 370), radius, (120, 120, 120))
+    grey = np.ascontiguousarray(cv2.cvtColor(page, cv2.COLOR_RGB2GRAY))
+    words = engine.read(grey, 200)
+    assert "TRƯỞNG" not in " ".join(w.text for w in words), "the engine alone must not see it, or the test says nothing"
+    again = " ".join(w.text for w in look_again(grey, words, 200, engine))
+    assert "TRƯỞNG PHÒNG" in again and "Trung" in again
 
 
 def test_blank_pages_are_blank_and_nearly_blank_ones_are_not(engine):
