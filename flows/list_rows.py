@@ -1,0 +1,364 @@
+"""Rows of a list as cases: which column holds what, values brought to one form, and everything that does not add up told by
+row and column. One error anywhere and nothing of the file is imported."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from flows.legacy_text import modern
+from flows.list_files import Table
+from schemas.errors import WrongUse
+from schemas.plan import Case, CaseState, Channel, Finding, Level, ListKind, Period, Severity
+from schemas.plan_errors import ColumnsUnknown
+from storage.codes import parse_dossier_code
+from storage.fold import fold_words
+
+FINDINGS_KEPT = 1_000
+_EARLIEST = date(1945, 9, 2)
+"""No paper of this State is older."""
+_SHOWN = 80
+_UNSAFE = ("=", "+", "@", "-")
+_HARMLESS = re.compile(r"[-+]?[\d\s.,/()]*|-+|[-+]\s*[^\W\d_].*")
+
+COLUMNS: dict[str, tuple[str, ...]] = {
+    "dossier_code": ("ma ho so", "so ho so", "ma so ho so", "ma ho so tthc", "so bien nhan"),
+    "procedure": ("ma tthc", "ma thu tuc", "ma thu tuc hanh chinh"),
+    "procedure_name": ("ten tthc", "thu tuc", "ten thu tuc", "thu tuc hanh chinh", "ten thu tuc hanh chinh"),
+    "sector": ("linh vuc", "ten linh vuc"),
+    "kind": ("loai giay to", "loai ket qua", "loai van ban", "ten giay to", "ten ket qua"),
+    "number_symbol": ("so ky hieu", "so va ky hieu", "so hieu", "so ky hieu van ban", "so van ban", "so giay to", "so ket qua"),
+    "number": ("so",),
+    "symbol": ("ky hieu",),
+    "issued": ("ngay ban hanh", "ngay cap", "ngay ky", "ngay cap ket qua"),
+    "issuer": ("co quan ban hanh", "co quan cap", "noi cap"),
+    "owner": ("ho ten", "ho va ten", "chu ho so", "ten chu ho so", "nguoi nop", "ten to chuc ca nhan", "to chuc ca nhan", "nguoi duoc cap", "chu so huu"),
+    "owner_id": ("so dinh danh", "so cccd", "cccd", "so giay to tuy than", "ma dinh danh", "cmnd cccd", "so cmnd cccd", "ma so thue"),
+    "summary": ("trich yeu", "noi dung", "trich yeu noi dung"),
+    "received": ("ngay tiep nhan", "ngay nhan", "ngay nop", "thoi gian tiep nhan"),
+    "due": ("ngay hen tra", "han tra", "han xu ly", "hen tra", "thoi han giai quyet", "ngay hen tra ket qua"),
+    "finished": ("ngay tra", "ngay ket thuc", "ngay hoan thanh", "ngay co ket qua", "ngay tra ket qua", "ngay giai quyet"),
+    "state": ("trang thai", "tinh trang", "tinh trang ho so", "trang thai ho so"),
+    "channel": ("hinh thuc nop", "hinh thuc tiep nhan", "kenh tiep nhan", "hinh thuc"),
+    "in_force_until": ("hieu luc den", "ngay het han", "co gia tri den", "thoi han hieu luc", "ngay het hieu luc"),
+    "unit": ("co quan giai quyet", "don vi", "co quan", "ma don vi", "don vi giai quyet", "ma dinh danh co quan", "don vi tiep nhan"),
+}
+"""What a case knows, and headings under which it was met (folded). More are learned by `--column`."""
+
+_STATES = {
+    CaseState.RECEIVED: ("moi tiep nhan", "tiep nhan", "da tiep nhan", "cho tiep nhan"),
+    CaseState.WORKING: ("dang giai quyet", "dang xu ly", "chua den han", "qua han", "trong han", "dang xu li", "dang thuc hien"),
+    CaseState.STOPPED: ("tam dung", "yeu cau bo sung", "cho bo sung", "dung xu ly", "tam dung xu ly"),
+    CaseState.RESOLVED: (
+        "da giai quyet", "da tra", "hoan thanh", "da tra ket qua", "da co ket qua", "da xu ly", "da xu ly xong", "cho tra ket qua",
+        "giai quyet dung han", "giai quyet truoc han", "giai quyet qua han", "dung han", "truoc han",
+    ),
+    CaseState.REFUSED: ("tu choi", "tra lai", "khong giai quyet", "tu choi tiep nhan", "tra lai ho so"),
+    CaseState.WITHDRAWN: ("rut ho so", "da rut", "cong dan rut", "huy", "da huy", "rut"),
+}  # fmt: skip
+_CHANNELS = {
+    Channel.ONLINE: ("truc tuyen", "nop truc tuyen", "dvc truc tuyen", "online", "qua mang", "cong dvc", "toan trinh", "mot phan"),
+    Channel.DIRECT: ("truc tiep", "nop truc tiep", "tai bo phan mot cua", "mot cua"),
+    Channel.POST: ("buu chinh", "qua buu chinh", "buu chinh cong ich", "buu dien"),
+}
+_STATE_OF = {text: state for state, texts in _STATES.items() for text in texts}
+_CHANNEL_OF = {text: channel for channel, texts in _CHANNELS.items() for text in texts}
+_DATES = ("issued", "received", "due", "finished", "in_force_until")
+
+
+@dataclass(frozen=True)
+class UnitOfRow:
+    """What is known of an agency that a row names."""
+
+    code: str
+    level: Level
+    closed_on: date | None = None
+    successor: str | None = None
+
+
+@dataclass
+class Rules:
+    """What a list is read against. `unit_of(code or name)` gives None for an agency that is not known."""
+
+    kind: ListKind
+    unit_of: Callable[[str], UnitOfRow | None]
+    kind_of: Callable[[str], str | None] = lambda text: None
+    """Code of the kind of paper for a name or a procedure."""
+    default_unit: str | None = None
+    period: Period | None = None
+    old_encodings: bool = False
+    """True: TCVN3 and VNI cells are converted (and told); False: they are errors."""
+    today: date = field(default_factory=date.today)
+
+
+def columns_of(headings: Sequence[str], named: Mapping[str, str] | None = None) -> dict[str, int]:
+    """Position of each known thing, by what people named (thing → heading) and by the usual headings.
+
+    Raises ColumnsUnknown when two columns could be the same thing or nothing tells one row from another; WrongUse for
+    a name that is no thing or a heading that is not there.
+    """
+    folded = [fold_words(modern(heading)[0]) for heading in headings]
+    found: dict[str, int] = {}
+    for thing, heading in (named or {}).items():
+        if thing not in COLUMNS:
+            raise WrongUse(f"--column {thing}: {', '.join(COLUMNS)}")
+        key = fold_words(heading)
+        if key not in folded:
+            raise WrongUse(f"--column {thing}={heading}: there is no such heading")
+        found[thing] = folded.index(key)
+    taken = set(found.values())
+    for thing, names in COLUMNS.items():
+        places = [at for name in names for at, heading in enumerate(folded) if heading == name and at not in taken]
+        if thing not in found and places:
+            if len(places) > 1:
+                shown = ", ".join(f"„{headings[at]}“" for at in places)
+                raise ColumnsUnknown(f"{thing}: {shown}")
+            found[thing] = places[0]
+            taken.add(places[0])
+    if not ({"dossier_code", "number_symbol", "number"} & found.keys()):
+        raise ColumnsUnknown("no column with dossier codes or numbers of papers: " + ", ".join(filter(None, headings)))
+    return found
+
+
+class Reader:
+    """Cases of a table, one by one; findings are collected beside them."""
+
+    def __init__(self, table: Table, columns: Mapping[str, int], rules: Rules) -> None:
+        self.table, self.columns, self.rules = table, columns, rules
+        self.findings: list[Finding] = []
+        self.left_out = 0
+        self.errors = 0
+        self.rows = 0
+        self._seen: dict[tuple, int] = {}
+        self._units: dict[str, UnitOfRow | None] = {}
+
+    def cases(self) -> Iterator[Case]:
+        for number, cells in self.table.rows:
+            before = self.errors
+            if (case := self._case(number, cells)) is not None and self.errors == before:
+                yield case
+
+    def _tell(self, severity: Severity, code: str, row: int, thing: str | None, value: str, vi: str) -> None:
+        if severity is Severity.ERROR:
+            self.errors += 1
+        if len(self.findings) >= FINDINGS_KEPT:
+            self.left_out += 1
+            return
+        at = self.columns.get(thing or "")
+        heading = self.table.headings[at] if at is not None else None
+        self.findings.append(
+            Finding(severity=severity, code=code, row=row, column=heading, value=value[:_SHOWN], vi=vi)
+        )
+
+    def _case(self, row: int, cells: list[str]) -> Case | None:
+        self.rows += 1
+        text: dict[str, str | None] = {}
+        for thing, at in self.columns.items():
+            text[thing] = self._clean(row, thing, cells[at]) if at < len(cells) else None
+        if not any(text.values()):
+            return None
+        days = {thing: self._day(row, thing, text.get(thing)) for thing in _DATES}
+        number, symbol = split_number(text.get("number_symbol") or text.get("number") or "")
+        symbol = text.get("symbol") or symbol
+        dossier, dossier_day, agency = self._dossier(row, text.get("dossier_code"))
+        unit = self._unit(row, text.get("unit") or self.rules.default_unit or agency)
+        state = self._state(row, text.get("state"), days["finished"])
+        if unit is None:
+            return None
+        case = Case(
+            row=row,
+            unit=unit.code,
+            level=unit.level,
+            dossier_code=dossier,
+            dossier_day=dossier_day,
+            procedure=text.get("procedure"),
+            procedure_name=text.get("procedure_name"),
+            sector=text.get("sector"),
+            kind=self.rules.kind_of(text.get("kind") or text.get("procedure_name") or ""),
+            number=number,
+            symbol=symbol,
+            issuer=text.get("issuer"),
+            owner=text.get("owner"),
+            owner_id=_digits(text.get("owner_id")),
+            summary=text.get("summary"),
+            state=state,
+            channel=_CHANNEL_OF.get(fold_words(text.get("channel") or ""), Channel.UNKNOWN),
+            **days,
+        )
+        self._in_order(case)
+        self._unit_was_there(case, unit)
+        self._once(case)
+        return case
+
+    def _clean(self, row: int, thing: str, cell: str) -> str | None:
+        """Text of a cell in NFC; None when empty."""
+        cell = " ".join(unicodedata.normalize("NFC", cell).split())
+        if not cell:
+            return None
+        if cell.startswith(_UNSAFE) and not _HARMLESS.fullmatch(cell):
+            self._tell(
+                Severity.ERROR, "formula", row, thing, cell, "Ô chứa công thức; hãy dán giá trị thay cho công thức."
+            )
+            return None
+        cell, encoding = modern(cell)
+        if encoding:
+            severity = Severity.WARNING if self.rules.old_encodings else Severity.ERROR
+            done = "đã đổi thành" if self.rules.old_encodings else "có lẽ là"
+            self._tell(
+                severity, "old_encoding", row, thing, cell, f"Ô viết bằng bảng mã {encoding}, {done} „{cell[:_SHOWN]}“."
+            )
+        return cell
+
+    def _day(self, row: int, thing: str, text: str | None) -> date | None:
+        if text is None:
+            return None
+        day = read_day(text)
+        if day is None:
+            self._tell(Severity.ERROR, "date_unreadable", row, thing, text, "Không đọc được ngày (cần ngày/tháng/năm).")
+        elif day < _EARLIEST or (thing not in ("due", "in_force_until") and day > self.rules.today):
+            self._tell(Severity.ERROR, "date_impossible", row, thing, text, "Ngày này không thể có (quá xa hoặc ở tương lai).")
+            return None
+        return day
+
+    def _dossier(self, row: int, text: str | None) -> tuple[str | None, date | None, str | None]:
+        if text is None:
+            return None, None, None
+        try:
+            code = parse_dossier_code(text)
+        except WrongUse:
+            self._tell(
+                Severity.ERROR, "dossier_code", row, "dossier_code", text, "Mã hồ sơ không đúng cấu trúc (cũ, mới hay tập trung)."
+            )
+            return None, None, None
+        return code.text, code.day, code.agency
+
+    def _unit(self, row: int, text: str | None) -> UnitOfRow | None:
+        if text is None:
+            self._tell(Severity.ERROR, "unit_missing", row, "unit", "", "Không biết cơ quan nào giải quyết; hãy dùng --unit MÃ.")
+            return None
+        if text not in self._units:
+            self._units[text] = self.rules.unit_of(text)
+        unit = self._units[text]
+        if unit is None:
+            self._tell(Severity.ERROR, "unit_unknown", row, "unit", text, "Không có cơ quan này trong danh mục đơn vị.")
+        return unit
+
+    def _state(self, row: int, text: str | None, finished: date | None) -> CaseState | None:
+        if text is None:
+            return CaseState.RESOLVED if finished else None
+        folded = fold_words(text)
+        state = _STATE_OF.get(folded)
+        if state is None:
+            self._tell(Severity.ERROR, "state_unknown", row, "state", text, "Không hiểu trạng thái này.")
+        return state
+
+    def _in_order(self, case: Case) -> None:
+        """Dates one after another, and within the period of the list."""
+        if case.received and case.finished and case.finished < case.received:
+            self._tell(
+                Severity.ERROR, "dates_in_order", case.row, "finished", f"{case.finished}", "Ngày trả trước ngày tiếp nhận."
+            )
+        if case.received and case.due and case.due < case.received:
+            self._tell(Severity.ERROR, "dates_in_order", case.row, "due", f"{case.due}", "Hạn trả trước ngày tiếp nhận.")
+        if case.dossier_day and case.received and case.dossier_day > case.received:
+            self._tell(
+                Severity.WARNING, "dossier_day", case.row, "dossier_code", case.dossier_code or "", "Ngày trong mã hồ sơ sau ngày tiếp nhận."
+            )
+        period = self.rules.period
+        if self.rules.kind is ListKind.DOSSIERS:
+            if case.received is None:
+                self._tell(Severity.ERROR, "received_missing", case.row, "received", "", "Thiếu ngày tiếp nhận.")
+            if case.state is CaseState.RESOLVED and case.finished is None:
+                self._tell(Severity.ERROR, "finished_missing", case.row, "finished", "", "Đã giải quyết mà thiếu ngày trả.")
+            if case.finished and case.state and not case.state.ended:
+                self._tell(
+                    Severity.ERROR, "state_against_date", case.row, "state", case.state, "Có ngày trả mà trạng thái là chưa xong."
+                )
+            if period and case.received and case.received > period.last:
+                self._tell(
+                    Severity.ERROR, "date_outside", case.row, "received", f"{case.received}", f"Ngày nằm ngoài kỳ {period.label}."
+                )
+            if period and case.finished and case.finished < period.first:
+                self._tell(
+                    Severity.ERROR, "date_outside", case.row, "finished", f"{case.finished}", f"Đã xong trước kỳ {period.label}."
+                )
+
+    def _unit_was_there(self, case: Case, unit: UnitOfRow) -> None:
+        # What an abolished office resolved in its time is history and right; what it receives later cannot be.
+        day = case.received or case.issued or case.dossier_day
+        if unit.closed_on and day and day > unit.closed_on:
+            heir = f" Đơn vị kế tục: {unit.successor}." if unit.successor else ""
+            self._tell(
+                Severity.ERROR, "unit_abolished", case.row, "unit", unit.code,
+                f"Cơ quan này đã chấm dứt hoạt động ngày {unit.closed_on:%d/%m/%Y}.{heir}",
+            )  # fmt: skip
+
+    def _once(self, case: Case) -> None:
+        key = identity(case)
+        first = self._seen.setdefault(key, case.row)
+        if first != case.row:
+            thing = "dossier_code" if case.dossier_code else "number_symbol"
+            self._tell(
+                Severity.ERROR, "counted_twice", case.row, thing, case.dossier_code or case.number or "", f"Đã có ở dòng {first}."
+            )
+
+
+def identity(case: Case) -> tuple:
+    """What makes two rows the same thing: dossier and result, else paper, day and owner of an agency."""
+    if case.dossier_code:
+        return (case.dossier_code, fold_words(case.number or ""))
+    return (
+        case.unit,
+        fold_words(f"{case.number or ''} {case.symbol or ''}"),
+        case.issued,
+        case.owner_id or fold_words(case.owner or ""),
+        case.kind,
+    )
+
+
+_NUMBER = re.compile(r"\s*(?:số\s*:?\s*)?(\d+(?:\s*/\s*(?:19|20)\d\d)?[A-Za-z]?)(?:\s*[/-]\s*)?(.*)", re.IGNORECASE)
+
+
+def split_number(text: str) -> tuple[str | None, str | None]:
+    """Số and ký hiệu: `45/QĐ-UBND` → `45`, `QĐ-UBND`; `245/2015` → `245/2015`, None; `12/2021/QĐ-UBND` → `12/2021`, `QĐ-UBND`."""
+    if not text:
+        return None, None
+    if not (found := _NUMBER.fullmatch(text)):
+        return None, text or None
+    return re.sub(r"\s+", "", found[1]), found[2].strip() or None
+
+
+_DAY = re.compile(r"(\d{1,2})\s*[/.\-]\s*(\d{1,2})\s*[/.\-]\s*(\d{4}|\d{2})(?:[ ,T]+\d.*)?")
+_ISO = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[ T].*)?")
+_CLOCK_FIRST = re.compile(r"\d{1,2}:\d{2}(?::\d{2})?[ ,]+(.*)")
+
+
+def read_day(text: str) -> date | None:
+    """A day as lists write it: 05/3/2022, 5-3-22, 2022-03-05, with or without a time before or after."""
+    text = text.strip()
+    if clock := _CLOCK_FIRST.fullmatch(text):
+        text = clock[1]
+    if found := _ISO.fullmatch(text):
+        year, month, day = map(int, found.groups())
+    elif found := _DAY.fullmatch(text):
+        day, month, year = map(int, found.groups())
+        if len(found[3]) == 2:
+            # The century that is not in the future.
+            year += 2000 if year + 2000 <= datetime.now().year + 1 else 1900
+    else:
+        return None
+    try:
+        return date(year, month, day)
+    except ValueError:
+        return None
+
+
+def _digits(text: str | None) -> str | None:
+    """An identity number without spaces and dots; spreadsheets drop the leading zero of twelve digits."""
+    if text is None:
+        return None
+    bare = re.sub(r"[\s.]", "", text)
+    return f"0{bare}" if bare.isdigit() and len(bare) == 11 else bare or None

@@ -1,0 +1,280 @@
+"""Which record is the paper of which row of a list. Evidence is weighed (Fellegi and Sunter, 1969: the logarithm of how much more
+often an outcome is seen for the same paper than for another); what is not sure beyond doubt waits for a person, nothing is guessed.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from rapidfuzz.distance import OSA
+
+from schemas.plan import Evidence, Match, MatchState
+from storage.fold import fold_words
+
+SURE = 11.0
+"""Score from which a pair is taken without a person, where nothing contradicts and nothing competes (docs/plan.md)."""
+DOUBTFUL = 5.0
+"""Below this it is no match at all."""
+LEAD = 4.0
+"""By so much the best must go before the second."""
+MAX_BLOCK = 400
+"""Records under one key; a larger block (a name everybody has) tells nothing and is left to the other keys."""
+
+WEIGHTS: dict[tuple[str, str], float] = {
+    ("dossier", "same"): 8.0, ("dossier", "other"): -5.0,
+    ("number", "same"): 5.0, ("number", "near"): 0.5, ("number", "other"): -5.0,
+    ("symbol", "same"): 1.5, ("symbol", "other"): -2.0,
+    ("day", "same"): 5.0, ("day", "near"): 2.0, ("day", "year"): 0.0, ("day", "other"): -4.0,
+    ("issuer", "same"): 2.0, ("issuer", "other"): -3.0,
+    ("owner", "near"): 3.0, ("owner", "other"): -5.0,
+    ("owner_id", "same"): 8.0, ("owner_id", "near"): 3.0, ("owner_id", "other"): -5.0,
+    ("kind", "same"): 1.0, ("kind", "other"): -4.0,
+}  # fmt: skip
+_OWNER_LEAST, _OWNER_MOST = 3.0, 8.0
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """What is compared, of a row or of a record; texts folded by `side`."""
+
+    id: int | str
+    dossier: str | None
+    number: str | None
+    year: int | None
+    """Year printed with the number (`245/2015`)."""
+    symbol: str | None
+    day: date | None
+    issuer: str | None
+    """Code of the unit, or the folded name where no code is known."""
+    owners: tuple[str, ...]
+    """Folded names; a record may name several people."""
+    ids: tuple[str, ...]
+    kind: str | None
+
+
+def side(
+    id: int | str,
+    *,
+    dossier: str | None = None,
+    number: str | None = None,
+    symbol: str | None = None,
+    day: date | None = None,
+    issuer: str | None = None,
+    owners: Iterable[str] = (),
+    ids: Iterable[str] = (),
+    kind: str | None = None,
+) -> Side:
+    """Values as written, made comparable: `045/2015 ` and `45`, `QĐ - UBND` and `qđ-ubnd` are the same."""
+    digits, year = _number(number)
+    if symbol and (trailing := re.match(r"((?:19|20)\d\d)\b", symbol.strip())):
+        year, symbol = int(trailing[1]), symbol.strip()[4:]
+    return Side(
+        id=id,
+        dossier=re.sub(r"\s", "", dossier).upper() if dossier else None,
+        number=digits,
+        year=year,
+        symbol=fold_words(symbol).replace(" ", "") or None if symbol else None,
+        day=day,
+        issuer=issuer,
+        owners=tuple(dict.fromkeys(name for owner in owners if (name := fold_words(owner)))),
+        ids=tuple(dict.fromkeys(_identity(i) for i in ids if i)),
+        kind=kind,
+    )
+
+
+_LOOKALIKES = str.maketrans({"O": "0", "o": "0", "l": "1", "I": "1"})
+
+
+def _number(text: str | None) -> tuple[str | None, int | None]:
+    if not text:
+        return None, None
+    found = re.match(r"\s*([\dOolI]+)\s*([A-Za-z]?)(?:\s*/\s*((?:19|20)\d\d))?", text)
+    if not found:
+        return fold_words(text) or None, None
+    return (found[1].translate(_LOOKALIKES).lstrip("0") or "0") + found[2].lower(), int(found[3]) if found[3] else None
+
+
+def _identity(text: str) -> str:
+    """Leading zeros fall off in spreadsheets."""
+    return re.sub(r"[\s.]", "", text).translate(_LOOKALIKES).lstrip("0")
+
+
+class Matcher:
+    """Records, indexed by what rows can be looked up by. Pairs are then made in one pass over the rows."""
+
+    def __init__(self, records: Sequence[Side]) -> None:
+        self.records = records
+        self._blocks: dict[tuple, list[int]] = defaultdict(list)
+        names: Counter[str] = Counter()
+        for at, record in enumerate(records):
+            names.update(record.owners)
+            for key in _keys(record):
+                self._blocks[key].append(at)
+        whole = max(1, len(records))
+        # A name that many bear proves less (the weight of agreement is the logarithm of its rarity).
+        self._owner_weight = {
+            name: min(_OWNER_MOST, max(_OWNER_LEAST, math.log(whole / count))) for name, count in names.items()
+        }
+
+    def match(self, rows: Iterable[Side]) -> Iterator[Match]:
+        """Sure and doubtful pairs; each record is the sure paper of one row at most. Rows without any are not given.
+
+        Rows are read once, and held; order of the outcome is that of the scores, best first.
+        """
+        found: list[tuple[float, float, Side, int]] = []
+        wanted: dict[int, int] = defaultdict(int)
+        for row in rows:
+            scored = sorted(((self._score(row, at), at) for at in self._candidates(row)), reverse=True)[:2]
+            if scored and scored[0][0] >= DOUBTFUL:
+                second = scored[1][0] if len(scored) > 1 else -math.inf
+                found.append((scored[0][0], second, row, scored[0][1]))
+                if scored[0][0] >= SURE:
+                    wanted[scored[0][1]] += 1
+        found.sort(key=lambda item: (-item[0], str(item[2].id)))
+        taken: dict[int, float] = {}
+        for score, second, row, at in found:
+            evidence = self.compare(row, self.records[at])
+            free = at not in taken
+            alone = wanted[at] <= 1 or (free and not self._equal_claim(score, at, found))
+            sure = score >= SURE and score - second >= LEAD and free and alone and not _contradicted(evidence)
+            if not sure and not free:
+                continue  # the record is surely another row's paper; this row stays without one
+            if sure:
+                taken[at] = score
+            yield Match(
+                case=int(row.id),
+                document=str(self.records[at].id),
+                state=MatchState.SURE if sure else MatchState.DOUBTFUL,
+                score=round(score, 2),
+                evidence=tuple(evidence),
+            )
+
+    @staticmethod
+    def _equal_claim(score: float, at: int, found: list) -> bool:
+        """Two rows that claim one record about equally well: a person decides."""
+        rivals = [item[0] for item in found if item[3] == at]
+        return len(rivals) > 1 and sorted(rivals)[-2] > score - LEAD
+
+    def _candidates(self, row: Side) -> set[int]:
+        found: set[int] = set()
+        for key in _keys(row):
+            block = self._blocks.get(key, ())
+            if len(block) <= MAX_BLOCK:
+                found.update(block)
+        return found
+
+    def compare(self, row: Side, record: Side) -> list[Evidence]:
+        """Every feature that both sides have."""
+        outcomes = [(name, outcome) for name, outcome in _outcomes(row, record) if outcome != "unknown"]
+        return [
+            Evidence(feature=name, outcome=outcome, weight=round(self._weight(row, record, name, outcome), 2))
+            for name, outcome in outcomes
+        ]
+
+    def _score(self, row: Side, at: int) -> float:
+        record = self.records[at]
+        return sum(
+            self._weight(row, record, name, outcome)
+            for name, outcome in _outcomes(row, record)
+            if outcome != "unknown"
+        )
+
+    def _weight(self, row: Side, record: Side, name: str, outcome: str) -> float:
+        if name == "owner" and outcome == "same":
+            common = set(row.owners) & set(record.owners)
+            return max(self._owner_weight.get(owner, _OWNER_MOST) for owner in common)
+        return WEIGHTS[name, outcome]
+
+
+def _keys(one: Side) -> Iterator[tuple]:
+    """Keys under which a paper is found even when one or two of its features are misspelt."""
+    year = one.day.year if one.day else one.year
+    if one.dossier:
+        yield ("dossier", one.dossier)
+    for number in one.ids:
+        yield ("id", number)
+    if one.number and one.day:
+        yield ("number-day", one.number, one.day)
+    if one.number and year:
+        yield ("number-year", one.number, year, one.kind or one.symbol, one.issuer)
+    for owner in one.owners:
+        if one.day:
+            yield ("owner-day", owner, one.day)
+        if year:
+            yield ("owner-year", owner, year)
+        if one.number:
+            yield ("owner-number", owner, one.number)
+
+
+def _outcomes(row: Side, record: Side) -> Iterator[tuple[str, str]]:
+    yield "dossier", _plain(row.dossier, record.dossier)
+    yield "number", _number_outcome(row, record)
+    yield "symbol", _plain(row.symbol, record.symbol)
+    yield "day", _day_outcome(row.day, record.day)
+    yield "issuer", _plain(row.issuer, record.issuer)
+    yield "owner", _any(row.owners, record.owners, _near_name)
+    yield "owner_id", _any(row.ids, record.ids, _near_digits)
+    yield "kind", _plain(row.kind, record.kind)
+
+
+def _plain(a: str | None, b: str | None) -> str:
+    return "unknown" if a is None or b is None else "same" if a == b else "other"
+
+
+def _number_outcome(row: Side, record: Side) -> str:
+    if row.number is None or record.number is None:
+        return "unknown"
+    if row.number == record.number:
+        return "other" if row.year and record.year and row.year != record.year else "same"
+    return "near" if len(row.number) > 1 and OSA.distance(row.number, record.number, score_cutoff=1) <= 1 else "other"
+
+
+def _day_outcome(a: date | None, b: date | None) -> str:
+    if a is None or b is None:
+        return "unknown"
+    if a == b:
+        return "same"
+    if (a.year, a.month, a.day) == (b.year, b.day, b.month):
+        return "near"  # day and month changed places
+    if OSA.distance(a.strftime("%d%m%Y"), b.strftime("%d%m%Y"), score_cutoff=1) <= 1:
+        return "near"  # one digit
+    return "year" if a.year == b.year else "other"
+
+
+def _any(ours: tuple[str, ...], theirs: tuple[str, ...], near) -> str:
+    if not ours or not theirs:
+        return "unknown"
+    if any(one in theirs for one in ours):
+        return "same"
+    return "near" if any(near(a, b) for a in ours for b in theirs) else "other"
+
+
+def _near_name(a: str, b: str) -> bool:
+    """One letter missing, added, wrong or swapped, or a middle name left out."""
+    if OSA.distance(a, b, score_cutoff=1) <= 1:
+        return True
+    short, long = sorted((a.split(), b.split()), key=len)
+    return len(short) >= 2 and len(long) - len(short) == 1 and (short[0], short[-1]) == (long[0], long[-1]) and set(short) <= set(long)
+
+
+def _near_digits(a: str, b: str) -> bool:
+    return len(a) >= 8 and OSA.distance(a, b, score_cutoff=1) <= 1
+
+
+def _contradicted(evidence: Sequence[Evidence]) -> bool:
+    """Another number or another owner is never overruled by the rest, unless the paper's own codes agree."""
+    outcome = {item.feature: item.outcome for item in evidence}
+    own = "same" in (outcome.get("owner_id"), outcome.get("dossier"))
+    number, owner, kind = outcome.get("number"), outcome.get("owner"), outcome.get("kind")
+    if number == "other" or kind == "other" or (owner == "other" and outcome.get("owner_id") != "same"):
+        return True
+    if number == "near":
+        return not (own and outcome.get("day") == "same")
+    if outcome.get("day") == "other":
+        return not own
+    return False

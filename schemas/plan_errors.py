@@ -1,0 +1,38 @@
+"""Errors of the plan and its lists; part of the one tree in `schemas.errors`."""
+
+from __future__ import annotations
+
+from schemas.errors import Fault, InputRejected, SohoaError, WrongUse
+
+
+class ListUnreadable(InputRejected):
+    code = "list_unreadable"
+    vi = "Không đọc được tệp danh sách."
+    en = "The list cannot be read."
+    advice_vi = "Xuất lại danh sách thành CSV (UTF-8), XLSX hoặc JSON rồi nhập lại."
+    advice_en = "Export the list as CSV (UTF-8), XLSX or JSON again."
+
+
+class ListRefused(InputRejected):
+    code = "list_refused"
+    vi = "Danh sách có lỗi nên chưa nhập dòng nào."
+    en = "The list has errors; nothing of it was imported."
+    advice_vi = "Sửa các ô được nêu theo dòng và cột rồi nhập lại cả tệp."
+    advice_en = "Correct the cells named by row and column and import the whole file again."
+
+
+class ColumnsUnknown(WrongUse):
+    code = "list_columns_unknown"
+    vi = "Chưa biết cột nào của danh sách chứa gì."
+    en = "It is not known what the columns of the list hold."
+    advice_vi = "Chỉ ra cột bằng --column TÊN=TIÊU ĐỀ; lần sau danh sách cùng tiêu đề được nhận ra."
+    advice_en = "Name the columns with --column NAME=HEADING; the next list with these headings is known."
+
+
+class PlanIncomplete(SohoaError):
+    fault = Fault.USER
+    code = "plan_incomplete"
+    vi = "Kế hoạch chưa đủ số liệu để tính."
+    en = "The plan has not enough figures."
+    advice_vi = "Nhập tổng số kết quả còn hiệu lực và chỉ tiêu của năm."
+    advice_en = "Enter how many results are in force and the target of the year."
