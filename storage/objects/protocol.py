@@ -65,6 +65,11 @@ class ObjectStore(Protocol):
         """Every version of a key, oldest first; empty when the key is not known."""
         ...
 
+    def heal(self, key: str, version: str, data: Data) -> ObjectRef:
+        """Good bytes for a damaged or lost version. A store that cannot change a version keeps them as a further version of
+        the key and returns that one. Raises ObjectDamaged when `data` does not hash to what the version promises."""
+        ...
+
     def set_retention(self, key: str, version: str, mode: RetentionMode, until: datetime) -> Retention:
         """Protect a version. May only lengthen and tighten: ObjectLocked otherwise."""
         ...
