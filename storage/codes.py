@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
+from string import Formatter
 
 from schemas.errors import BadSettings, WrongUse
 from schemas.settings import Codes
@@ -79,6 +80,39 @@ def doc_code(templates: Codes, office: str, field: str, serial: int, version: in
     if len(code) > DOC_CODE_MAX:
         raise BadSettings(f"DocCode {code!r} has {len(code)} characters, at most {DOC_CODE_MAX} are allowed")
     return code
+
+
+@dataclass(frozen=True)
+class DocCode:
+    """A DocCode (CV 7197) and what it says."""
+
+    office: str
+    field: str
+    serial: int
+    version: int
+
+
+_PARTS = {
+    "office": r"(?P<office>[0-9A-Z.]{1,35})",
+    "field": r"(?P<field>[^\W\d_]{1,8})",
+    "serial": r"(?P<serial>[0-9]{1,6})",
+    "version": r"(?P<version>[1-9][0-9]{0,3})",
+}
+
+
+def parse_doc_code(templates: Codes, text: str) -> DocCode:
+    """Take a DocCode apart by the office's template. Raises WrongUse.
+
+    A serial with fewer digits than the template writes is understood: the example of CV 7197 itself drops a zero.
+    """
+    pattern = "".join(
+        re.escape(literal) + (_PARTS.get(name, "") if name else "")
+        for literal, name, _, _ in Formatter().parse(templates.doc_code)
+    )
+    match = re.fullmatch(pattern, unicodedata.normalize("NFC", text.strip()))
+    if not match or not int(match["serial"]):
+        raise WrongUse(f"not a DocCode: {text[:40]!r}")
+    return DocCode(match["office"], match["field"], int(match["serial"]), int(match["version"]))
 
 
 def file_name(templates: Codes, doc_code: str, day: date, description: str, extension: str) -> str:
