@@ -17,6 +17,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from schemas.agent import AgentSettings
 from schemas.errors import BadSettings
+from schemas.people import AuditSettings, PeopleSettings
+from schemas.objects import ReplicaSettings, S3Settings
 from schemas.preserve import PreserveSettings
 from schemas.register import BookKind
 from schemas.signing import SigningSettings
@@ -204,8 +206,12 @@ class Settings(BaseSettings):
     agent: AgentSettings = Field(default_factory=AgentSettings)
     signing: SigningSettings = Field(default_factory=SigningSettings)
     preserve: PreserveSettings = Field(default_factory=PreserveSettings)
+    s3: S3Settings = Field(default_factory=S3Settings)
+    replicas: ReplicaSettings = Field(default_factory=ReplicaSettings)
     certifying: Certifying = Field(default_factory=Certifying)
     delivery: Delivery = Field(default_factory=Delivery)
+    people: PeopleSettings = Field(default_factory=PeopleSettings)
+    audit: AuditSettings = Field(default_factory=AuditSettings)
 
     @property
     def database(self) -> str:

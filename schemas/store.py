@@ -77,9 +77,66 @@ class StoreCapabilities(BaseModel):
     retention: Enforcement
     legal_hold: Enforcement
     proved: list[str] = Field(default_factory=list)
-    """Names of the behaviours seen to work by `probe()`; empty when only declared."""
+    """Names of the behaviours seen to work by `probe()` (keys of `PROMISES`); empty when only declared."""
+    lacks: list[str] = Field(default_factory=list)
+    """Names of the promises that it does not keep (keys of `PROMISES`), as declared or as seen by `probe()`."""
 
     @property
     def worm(self) -> bool:
         """May be called write-once only when the server itself enforces retention."""
         return self.retention is Enforcement.SERVER
+
+    @property
+    def fit_for_archive(self) -> bool:
+        """False when it lacks something without which archived bytes could be lost or replaced."""
+        return not NEEDED & set(self.lacks)
+
+
+PROMISES: dict[str, str] = {
+    "read_back": "đọc lại đúng những gì đã ghi",
+    "same_bytes_once": "ghi lại cùng nội dung không sinh bản thứ hai",
+    "no_replace": "hai nơi cùng ghi một tên thì chỉ một nơi được (If-None-Match)",
+    "if_match": "hai nơi cùng thêm phiên bản thì chỉ một nơi được (If-Match)",
+    "wrong_hash_refused": "từ chối dữ liệu sai mã kiểm tra",
+    "versions": "giữ mọi phiên bản",
+    "metadata": "giữ nguyên thông tin mô tả tiếng Việt",
+    "retention_kept": "giữ thời hạn khoá đã đặt",
+    "retention_stops_delete": "không cho xoá khi còn thời hạn",
+    "batch_delete_refused": "không cho xoá hàng loạt khi còn thời hạn",
+    "bypass_refused": "không cho xoá bằng lệnh vượt khoá",
+    "retention_not_shortened": "không cho rút ngắn thời hạn",
+    "retention_not_weakened": "không cho hạ mức khoá",
+    "hold_stops_delete": "không cho xoá khi đang tạm giữ (legal hold)",
+    "delete": "xoá được khi hết khoá",
+    "server_retention": "thời hạn lưu giữ do máy chủ kho giữ, không chỉ do phần mềm",
+    "other_machine": "nằm trên máy khác, người có quyền trên máy này không sửa được",
+    "presigned": "tạo liên kết tải về tạm thời",
+    "unproven": "chưa được thử",
+}
+"""What a store may promise, in words for people."""
+
+NEEDED = frozenset(
+    {
+        "read_back",
+        "versions",
+        "metadata",
+        "retention_kept",
+        "retention_stops_delete",
+        "batch_delete_refused",
+        "bypass_refused",
+        "retention_not_shortened",
+        "retention_not_weakened",
+        "hold_stops_delete",
+    }
+)
+"""Without one of these no archive; a folder keeps them by this software."""
+
+
+class PlaceState(StrEnum):
+    """Of one object version in one place; table `object_places`."""
+
+    HERE = "here"  # copied and read back
+    WAITING = "waiting"  # to be copied, or its protection to be copied again
+    MISSING = "missing"
+    DAMAGED = "damaged"
+    DELETE = "delete"  # destroyed in the primary store, still to be destroyed here
