@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 
 from rapidfuzz.distance import OSA
 
@@ -109,12 +110,17 @@ class Matcher:
 
     def __init__(self, records: Sequence[Side]) -> None:
         self.records = records
-        self._blocks: dict[tuple, list[int]] = defaultdict(list)
+        # By the hash of a key: a rare collision only adds a candidate, and the tuples would take most of the memory.
+        self._blocks: dict[int, int | list[int]] = {}
         names: Counter[str] = Counter()
         for at, record in enumerate(records):
             names.update(record.owners)
-            for key in _keys(record):
-                self._blocks[key].append(at)
+            for key in map(hash, _keys(record)):
+                block = self._blocks.setdefault(key, at)
+                if isinstance(block, list):
+                    block.append(at)
+                elif block != at:
+                    self._blocks[key] = [block, at]
         whole = max(1, len(records))
         # A name that many bear proves less (the weight of agreement is the logarithm of its rarity).
         self._owner_weight = {
@@ -124,71 +130,84 @@ class Matcher:
     def match(self, rows: Iterable[Side]) -> Iterator[Match]:
         """Sure and doubtful pairs; each record is the sure paper of one row at most. Rows without any are not given.
 
-        Rows are read once, and held; order of the outcome is that of the scores, best first.
+        Rows are read once and not held; the outcome comes best score first.
         """
-        found: list[tuple[float, float, Side, int]] = []
-        wanted: dict[int, int] = defaultdict(int)
-        for row in rows:
-            scored = sorted(((self._score(row, at), at) for at in self._candidates(row)), reverse=True)[:2]
-            if scored and scored[0][0] >= DOUBTFUL:
-                second = scored[1][0] if len(scored) > 1 else -math.inf
-                found.append((scored[0][0], second, row, scored[0][1]))
-                if scored[0][0] >= SURE:
-                    wanted[scored[0][1]] += 1
-        found.sort(key=lambda item: (-item[0], str(item[2].id)))
-        taken: dict[int, float] = {}
-        for score, second, row, at in found:
-            evidence = self.compare(row, self.records[at])
-            free = at not in taken
-            alone = wanted[at] <= 1 or (free and not self._equal_claim(score, at, found))
-            sure = score >= SURE and score - second >= LEAD and free and alone and not _contradicted(evidence)
-            if not sure and not free:
-                continue  # the record is surely another row's paper; this row stays without one
+        claims = [claim for row in rows if (claim := self._claim(row)) is not None]
+        claims.sort(key=lambda claim: (-claim.score, claim.row))
+        rivals: dict[int, list[float]] = defaultdict(list)
+        for claim in claims:
+            rivals[claim.at].append(claim.score)
+        taken: set[int] = set()
+        for claim in claims:
+            if claim.at in taken:
+                continue  # surely another row's paper; this row stays without one
+            others = rivals[claim.at]
+            contested = len(others) > 1 and others[1] > claim.score - LEAD
+            sure = (
+                claim.score >= SURE
+                and claim.score - claim.second >= LEAD
+                and not contested
+                and not _contradicted(claim.evidence)
+            )
             if sure:
-                taken[at] = score
+                taken.add(claim.at)
             yield Match(
-                case=int(row.id),
-                document=str(self.records[at].id),
+                case=claim.row,
+                document=str(self.records[claim.at].id),
                 state=MatchState.SURE if sure else MatchState.DOUBTFUL,
-                score=round(score, 2),
-                evidence=tuple(evidence),
+                score=round(claim.score, 2),
+                evidence=claim.evidence,
             )
 
-    @staticmethod
-    def _equal_claim(score: float, at: int, found: list) -> bool:
-        """Two rows that claim one record about equally well: a person decides."""
-        rivals = [item[0] for item in found if item[3] == at]
-        return len(rivals) > 1 and sorted(rivals)[-2] > score - LEAD
+    def _claim(self, row: Side) -> _Claim | None:
+        """The best record for a row and the score of the second; None where nothing comes near."""
+        best, second, best_at = -math.inf, -math.inf, -1
+        for at in sorted(self._candidates(row)):
+            score = sum(self._weight(row, self.records[at], *outcome) for outcome in _outcomes(row, self.records[at]))
+            if score > best:
+                best, second, best_at = score, best, at
+            elif score > second:
+                second = score
+        if best < DOUBTFUL:
+            return None
+        return _Claim(best, second, int(row.id), best_at, self.compare(row, self.records[best_at]))
 
     def _candidates(self, row: Side) -> set[int]:
         found: set[int] = set()
-        for key in _keys(row):
-            block = self._blocks.get(key, ())
-            if len(block) <= MAX_BLOCK:
+        for key in map(hash, _keys(row)):
+            block = self._blocks.get(key)
+            if isinstance(block, int):
+                found.add(block)
+            elif block is not None and len(block) <= MAX_BLOCK:
                 found.update(block)
         return found
 
-    def compare(self, row: Side, record: Side) -> list[Evidence]:
-        """Every feature that both sides have."""
-        outcomes = [(name, outcome) for name, outcome in _outcomes(row, record) if outcome != "unknown"]
-        return [
-            Evidence(feature=name, outcome=outcome, weight=round(self._weight(row, record, name, outcome), 2))
-            for name, outcome in outcomes
-        ]
-
-    def _score(self, row: Side, at: int) -> float:
-        record = self.records[at]
-        return sum(
-            self._weight(row, record, name, outcome)
+    def compare(self, row: Side, record: Side) -> tuple[Evidence, ...]:
+        """Every feature that both sides have, and what it weighs."""
+        return tuple(
+            _evidence(name, outcome, round(self._weight(row, record, name, outcome), 1))
             for name, outcome in _outcomes(row, record)
-            if outcome != "unknown"
         )
 
     def _weight(self, row: Side, record: Side, name: str, outcome: str) -> float:
         if name == "owner" and outcome == "same":
-            common = set(row.owners) & set(record.owners)
-            return max(self._owner_weight.get(owner, _OWNER_MOST) for owner in common)
+            return max(self._owner_weight[owner] for owner in row.owners if owner in record.owners)
         return WEIGHTS[name, outcome]
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    score: float
+    second: float
+    row: int
+    at: int
+    evidence: tuple[Evidence, ...]
+
+
+@cache
+def _evidence(name: str, outcome: str, weight: float) -> Evidence:
+    """A few hundred different ones serve for all rows."""
+    return Evidence(feature=name, outcome=outcome, weight=weight)
 
 
 def _keys(one: Side) -> Iterator[tuple]:
@@ -212,14 +231,19 @@ def _keys(one: Side) -> Iterator[tuple]:
 
 
 def _outcomes(row: Side, record: Side) -> Iterator[tuple[str, str]]:
-    yield "dossier", _plain(row.dossier, record.dossier)
-    yield "number", _number_outcome(row, record)
-    yield "symbol", _plain(row.symbol, record.symbol)
-    yield "day", _day_outcome(row.day, record.day)
-    yield "issuer", _plain(row.issuer, record.issuer)
-    yield "owner", _any(row.owners, record.owners, _near_name)
-    yield "owner_id", _any(row.ids, record.ids, _near_digits)
-    yield "kind", _plain(row.kind, record.kind)
+    """How each feature compares that both sides have."""
+    for name, outcome in (
+        ("dossier", _plain(row.dossier, record.dossier)),
+        ("number", _number_outcome(row, record)),
+        ("symbol", _plain(row.symbol, record.symbol)),
+        ("day", _day_outcome(row.day, record.day)),
+        ("issuer", _plain(row.issuer, record.issuer)),
+        ("owner", _any(row.owners, record.owners, _near_name)),
+        ("owner_id", _any(row.ids, record.ids, _near_digits)),
+        ("kind", _plain(row.kind, record.kind)),
+    ):
+        if outcome != "unknown":
+            yield name, outcome
 
 
 def _plain(a: str | None, b: str | None) -> str:
@@ -230,7 +254,9 @@ def _number_outcome(row: Side, record: Side) -> str:
     if row.number is None or record.number is None:
         return "unknown"
     if row.number == record.number:
-        return "other" if row.year and record.year and row.year != record.year else "same"
+        if row.year and record.year and row.year != record.year:
+            return "near"  # the year is printed again in the date, which is compared by itself
+        return "same"
     return "near" if len(row.number) > 1 and OSA.distance(row.number, record.number, score_cutoff=1) <= 1 else "other"
 
 
