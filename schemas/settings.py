@@ -17,8 +17,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from schemas.agent import AgentSettings
 from schemas.errors import BadSettings
-from schemas.people import AuditSettings, PeopleSettings
 from schemas.objects import ReplicaSettings, S3Settings
+from schemas.people import AuditSettings, PeopleSettings
 from schemas.preserve import PreserveSettings
 from schemas.register import BookKind
 from schemas.signing import SigningSettings

@@ -174,3 +174,20 @@ packages = sa.Table(
     # SHA-256 of METS.xml, or of the tag manifest of a bag.
     sa.Column("sha256", sa.String(64), nullable=False),
 )
+
+store_moves = sa.Table(
+    "store_moves",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    # Addresses without keys; empty: the folder in the home folder.
+    sa.Column("source", Text, nullable=False),
+    sa.Column("target", Text, nullable=False),
+    # copying, switched
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("who", Text, nullable=False),
+    sa.Column("started", UtcTime, nullable=False),
+    # From here on the target is the primary store.
+    sa.Column("switched", UtcTime),
+    sa.Column("objects", sa.BigInteger, nullable=False),
+    sa.Column("bytes", sa.BigInteger, nullable=False),
+)

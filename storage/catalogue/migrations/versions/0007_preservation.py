@@ -26,6 +26,7 @@ SETTLED = {
 
 def upgrade() -> None:
     _objects()
+    _moves()
     _terms()
     _records()
     if op.get_bind().dialect.name == "sqlite":
@@ -115,6 +116,22 @@ def _objects() -> None:
         unique=True,
         sqlite_where=open_ones,
         postgresql_where=open_ones,
+    )
+
+
+def _moves() -> None:
+    op.create_table(
+        "store_moves",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("target", sa.Text(), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("who", sa.Text(), nullable=False),
+        sa.Column("started", TIME, nullable=False),
+        sa.Column("switched", TIME, nullable=True),
+        sa.Column("objects", sa.BigInteger(), nullable=False),
+        sa.Column("bytes", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_store_moves")),
     )
 
 
