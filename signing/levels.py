@@ -23,6 +23,7 @@ from pyhanko.sign.validation.dss import DocumentSecurityStore
 from pyhanko.sign.validation.errors import ValidationInfoReadingError
 from pyhanko_certvalidator import ValidationContext
 
+import signing.pdf_strings  # noqa: F401  what was signed is read again, and its strings are long
 from schemas.errors import OutputInvalid
 from schemas.signing import Level
 from schemas.signing_errors import LevelNotReached, TimestampUnavailable

@@ -30,6 +30,7 @@ from pyhanko.pdf_utils.misc import PdfError
 from pyhanko.sign.validation.dss import DocumentSecurityStore
 from pyhanko.sign.validation.errors import NoDSSFoundError
 
+from signing.parsed import parsed
 from signing.trust import MAX_CRL_BYTES, TrustSettings
 
 MAX_OCSP_BYTES = 1_000_000
@@ -73,7 +74,7 @@ def from_dss(document) -> Evidence:
         found = []
         for stream in list(streams)[:MAX_EMBEDDED]:
             try:
-                found.append(_parsed(kind, stream.get_object().read_data(purpose)))
+                found.append(parsed(kind, stream.get_object().read_data(purpose)))
             except (PdfError, ValueError, TypeError, KeyError, AttributeError):
                 continue
         lists.append(found)
@@ -87,40 +88,38 @@ def from_cms(signed_data: cms.SignedData, signer_info: cms.SignerInfo) -> Eviden
         for attribute in signer_info["signed_attrs"]:
             if attribute["type"].native == "adobe_revocation_info_archival":
                 for value in attribute["values"]:
-                    found.crls += [_parsed(crl.CertificateList, each.dump()) for each in value["crl"] or ()]
-                    found.ocsps += [_parsed(ocsp.OCSPResponse, each.dump()) for each in value["ocsp"] or ()]
+                    found.crls += [parsed(crl.CertificateList, each.dump()) for each in value["crl"] or ()]
+                    found.ocsps += [parsed(ocsp.OCSPResponse, each.dump()) for each in value["ocsp"] or ()]
         for choice in signed_data["crls"] or ():
             if choice.name == "certificate_list":
-                found.crls.append(_parsed(crl.CertificateList, choice.chosen.dump()))
+                found.crls.append(parsed(crl.CertificateList, choice.chosen.dump()))
     except (ValueError, TypeError, KeyError):
         pass  # what was read so far counts
     return found
 
 
-@lru_cache(maxsize=4)
+class _OfThread(threading.local):
+    def __init__(self) -> None:
+        self.lists = lru_cache(maxsize=4)(_lists)
+
+
 def from_lists(ders: tuple[bytes, ...]) -> Evidence:
-    """CRLs given as DER; broken ones are left out. Lists of a large authority are read once, not for every file."""
+    """CRLs given as DER; broken ones are left out. Lists of a large authority are read once in a thread (`signing.parsed`
+    says why a thread), not for every file."""
+    return _of_thread.lists(ders)
+
+
+def _lists(ders: tuple[bytes, ...]) -> Evidence:
     found = Evidence()
     for der in ders:
         try:
-            found.crls.append(_parsed(crl.CertificateList, der))
+            found.crls.append(parsed(crl.CertificateList, der))
         except (ValueError, TypeError):
             continue
     return found
 
 
-def _parsed(kind, der: bytes):
-    """An ASN.1 value of which the parts that every check reads are known to be readable."""
-    value = kind.load(der)
-    if kind is crl.CertificateList:
-        _ = value["tbs_cert_list"]["this_update"].native, value.issuer.native
-    elif kind is ocsp.OCSPResponse:
-        if value["response_status"].native != "successful":
-            raise ValueError("not an answer")
-        _ = value.response_data["responses"][0]["this_update"].native
-    else:
-        _ = value.subject.native, value.issuer.native, value.public_key.algorithm
-    return value
+_of_thread = _OfThread()
 
 
 def revoked_since(
@@ -219,7 +218,7 @@ class RevocationCache:
             ),
         ]:
             try:
-                into.append(_parsed(kind, path.read_bytes()))
+                into.append(parsed(kind, path.read_bytes()))
             except (OSError, ValueError, TypeError):
                 continue
         return found
@@ -263,7 +262,9 @@ def fetch(
     Only for certificates that lead to a trust anchor: the address in any other one is its maker's choice, and a
     verifier that calls it tells strangers who verifies what, or reaches machines behind a firewall."""
     answers = fetch_ocsp(certificate, issuer, settings, cache)
-    return Evidence(ocsps=answers) if answers else Evidence(crls=fetch_crl(certificate, issuer, settings, cache))
+    return (
+        Evidence(ocsps=answers) if answers else Evidence(crls=fetch_crl(certificate, issuer, settings, cache))
+    )
 
 
 def fetch_ocsp(
@@ -273,7 +274,7 @@ def fetch_ocsp(
     for url in ocsp_urls(certificate):
         der = _get(url, settings.network_seconds, MAX_OCSP_BYTES, _ocsp_request(certificate, issuer))
         try:
-            answer = _parsed(ocsp.OCSPResponse, der)
+            answer = parsed(ocsp.OCSPResponse, der)
         except (ValueError, TypeError):
             continue
         cache.keep_ocsp(certificate, issuer, der)
@@ -288,7 +289,7 @@ def fetch_crl(
     for url in crl_urls(certificate):
         der = _get(url, settings.network_seconds, MAX_CRL_BYTES)
         try:
-            issued = _parsed(crl.CertificateList, der)
+            issued = parsed(crl.CertificateList, der)
         except (ValueError, TypeError):
             continue
         cache.keep_crl(issuer, url, der)

@@ -12,6 +12,7 @@ service. Neither is shipped: whoever installs the software puts them here and sa
 
 from __future__ import annotations
 
+import threading
 import tomllib
 from dataclasses import dataclass
 from functools import lru_cache
@@ -91,7 +92,7 @@ def load_trust(settings: TrustSettings) -> TrustStore:
         path for name in ("anchors", "intermediates", "crls") for path in _files(settings.folder / name)
     )
     state = tuple((path, stat.st_mtime_ns, stat.st_size) for path in files if (stat := _stat(path)))
-    return _load(settings.folder, settings.accept_demo, state)
+    return _of_thread.load(settings.folder, settings.accept_demo, state)
 
 
 def _files(folder: Path) -> list[Path]:
@@ -108,7 +109,13 @@ def _stat(path: Path):
         return None
 
 
-@lru_cache(maxsize=8)
+class _OfThread(threading.local):
+    """Certificates of asn1crypto are read late and in steps: no two threads may meet in one."""
+
+    def __init__(self) -> None:
+        self.load = lru_cache(maxsize=8)(_load)
+
+
 def _load(folder: Path, accept_demo: bool, state: tuple[tuple[Path, int, int], ...]) -> TrustStore:
     problems: list[TrustProblem] = []
     anchors: list[Anchor] = []
@@ -130,6 +137,9 @@ def _load(folder: Path, accept_demo: bool, state: tuple[tuple[Path, int, int], .
                 continue
             anchors += [Anchor(certificate, path, source, demo) for certificate in found]
     return TrustStore(tuple(anchors), tuple(intermediates), tuple(crls), tuple(problems))
+
+
+_of_thread = _OfThread()
 
 
 def _ders(path: Path, problems: list[TrustProblem]) -> list[bytes]:

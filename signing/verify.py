@@ -64,7 +64,7 @@ from signing.verify_structure import (
     unlisted_objects,
     value_of,
 )
-from signing.verify_timestamp import CLOCK_SKEW, TokenFacts, judge_token, read_token
+from signing.verify_timestamp import CLOCK_SKEW, Token, TokenFacts, judge_token, read_token
 from signing.verify_weakness import described, weak_key, weak_signature
 
 # pyHanko reports every doubt as a warning with a traceback and the signer's name. A verdict says it once, in words, and
@@ -211,6 +211,8 @@ class _Checked:
 
     found: FoundSignature
     integrity: Integrity
+    token: Token | None = None
+    """Of a timestamp over the file."""
     coverage: SignatureCoverageLevel | None = None
     changes: ChangesAfter = field(default_factory=lambda: ChangesAfter(Changes.UNKNOWN))
 
@@ -257,6 +259,7 @@ class _Examination:
             return _Checked(found, Integrity(False, found.problem))
         if range_problem(signature, self.data):
             return _Checked(found, Integrity(False, "byte_range_wrong"))
+        token = None
         if found.is_timestamp:
             token = read_token(signature.signed_data, signature.compute_digest)
             renamed = {
@@ -265,7 +268,7 @@ class _Examination:
             }
             integrity = Integrity(not token.problem, renamed.get(token.problem, token.problem))
         else:
-            integrity = check_integrity(signature)
+            integrity = check_integrity(found)
         try:
             coverage = signature.evaluate_signature_coverage()
             signature.coverage = coverage
@@ -273,7 +276,7 @@ class _Examination:
         except BROKEN:
             return _Checked(found, Integrity(False, "format_failure"))
         self.in_time()
-        return _Checked(found, integrity, coverage, changes)
+        return _Checked(found, integrity, token, coverage, changes)
 
     def _surroundings(self, intact: list[_Checked]) -> None:
         """Reasons about the file as a whole."""
@@ -317,9 +320,8 @@ class _Examination:
             reasons = self._byte_reasons(each)
             facts: TokenFacts | None = None
             if each.integrity.intact:
-                token = read_token(each.signature.signed_data, each.signature.compute_digest)
                 for proof in self._covering(proofs, each.revision):
-                    facts = await judge_token(token, proof.at, proof.evidence, self.judge)
+                    facts = await judge_token(each.token, proof.at, proof.evidence, self.judge)
                     if facts.state is TimestampState.VALID:
                         break
                 reasons += [reason(code, each.found.field) for code in facts.codes]
@@ -350,11 +352,11 @@ class _Examination:
             self.parts.signatures.append(self._broken(each, reasons))
             return previous
         signature = each.signature
-        certificate = signature.signer_cert
+        certificate = each.found.certificate
         claimed = claimed_time(signature)
         tokens = read_tokens(signature.signer_info)
         facts = await judge_signer(
-            signature, tokens, self._covering(proofs, each.revision), claimed, self.judge
+            each.found, tokens, self._covering(proofs, each.revision), claimed, self.judge
         )
         reasons += [reason(code, name) for code in facts.codes]
         weak = weak_signature(signature.signer_info, certificate)
@@ -371,7 +373,7 @@ class _Examination:
             for stamp in stamps
         )
         newest = self._now().evidence
-        level = await reached_level(signature, tokens, facts, newest, archived, self.judge)
+        level = await reached_level(each.found, tokens, facts, newest, archived, self.judge)
         ranked = ordered(reasons)
         self.parts.reasons += ranked
         self.parts.signatures.append(

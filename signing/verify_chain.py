@@ -147,9 +147,9 @@ class ChainJudge:
         try:
             context = ValidationContext(
                 trust_roots=[anchor.certificate for anchor in self.store.anchors],
-                other_certs=[*evidence.certificates, *self.store.intermediates],
-                crls=evidence.crls,
-                ocsps=evidence.ocsps,
+                other_certs=_once([*evidence.certificates, *self.store.intermediates]),
+                crls=_once(evidence.crls),
+                ocsps=_once(evidence.ocsps),
                 moment=moment,
                 revinfo_policy=policy,
                 algorithm_usage_policy=_STRENGTH,
@@ -192,3 +192,9 @@ class ChainJudge:
         untrusted |= {"CRYPTO_CONSTRAINTS_FAILURE", "CRYPTO_CONSTRAINTS_FAILURE_NO_POE", "NO_POE"}
         trusted = path is not None and problem not in untrusted
         return ChainFacts(trusted, revocation, problem, revoked_on, anchor, certificates)
+
+
+def _once(values: list) -> list:
+    """Without repetitions: the same list stands in the signature, in the file and in the trust folder, and each costs a
+    check of its own. Values of equal bytes are the same object (`signing.parsed`), or count as two."""
+    return list({id(value): value for value in values}.values())

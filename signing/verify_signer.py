@@ -8,14 +8,15 @@ from datetime import UTC, datetime
 
 from asn1crypto import cms, core, x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from pyhanko.sign.validation import EmbeddedPdfSignature, generic_cms
+from pyhanko.sign.general import CMSExtractionError
+from pyhanko.sign.validation import generic_cms
 from pyhanko.sign.validation.errors import SignatureValidationError
 
 from schemas.signing import Level, Revocation, TimestampState, Verdict
 from signing.revocation import Evidence, from_cms
 from signing.verdict import CATALOGUE, code_of
 from signing.verify_chain import ChainFacts, ChainJudge
-from signing.verify_structure import BROKEN, value_of
+from signing.verify_structure import BROKEN, FoundSignature, value_of
 from signing.verify_timestamp import (
     Token,
     TokenFacts,
@@ -35,8 +36,9 @@ class Integrity:
     """Of `signing.verdict`; empty: intact."""
 
 
-def check_integrity(signature: EmbeddedPdfSignature) -> Integrity:
+def check_integrity(found: FoundSignature) -> Integrity:
     """Digest of the signed bytes and signature over the signed attributes (ETSI EN 319 102-1 §5.2.7)."""
+    signature = found.signature
     try:
         content = signature.signed_data["encap_content_info"]
         if content["content_type"].native != "data" or content["content"] is not core.VOID:
@@ -44,13 +46,17 @@ def check_integrity(signature: EmbeddedPdfSignature) -> Integrity:
                 return Integrity(
                     False, "format_failure"
                 )  # what is signed must be the file, not something inside
-        certificate = signature.signer_cert
         intact, valid = generic_cms.validate_sig_integrity(
-            signature.signer_info, certificate, content["content_type"].native, signature.compute_digest()
+            signature.signer_info,
+            found.certificate,
+            content["content_type"].native,
+            signature.compute_digest(),
         )
     except SignatureValidationError as error:
         sub_indication = error.ades_subindication
         return Integrity(False, code_of(sub_indication.name) if sub_indication else "format_failure")
+    except CMSExtractionError:
+        return Integrity(False, "no_signing_certificate_found")
     except (InvalidSignature, UnsupportedAlgorithm):
         return Integrity(False, "sig_crypto_failure")
     except (*BROKEN, NotImplementedError):
@@ -81,11 +87,10 @@ class SignerFacts:
     codes: list[str] = field(default_factory=list)
 
 
-def own_evidence(signature: EmbeddedPdfSignature) -> Evidence:
+def own_evidence(found: FoundSignature) -> Evidence:
     """What the signature itself carries."""
-    return Evidence(list(signature.other_embedded_certs)) + from_cms(
-        signature.signed_data, signature.signer_info
-    )
+    _, others = found.certificates
+    return Evidence(others) + from_cms(found.signature.signed_data, found.signature.signer_info)
 
 
 def read_tokens(signer_info: cms.SignerInfo) -> list[Token]:
@@ -97,7 +102,7 @@ def read_tokens(signer_info: cms.SignerInfo) -> list[Token]:
 
 
 async def judge_signer(
-    signature: EmbeddedPdfSignature,
+    found: FoundSignature,
     tokens: Sequence[Token],
     proofs: Sequence[Proof],
     claimed: datetime | None,
@@ -109,7 +114,7 @@ async def judge_signer(
     timestamp for the time at which it is itself covered."""
     best: SignerFacts | None = None
     for proof in proofs:
-        facts = await _judge(signature, tokens, proof, claimed, judge)
+        facts = await _judge(found, tokens, proof, claimed, judge)
         if all(CATALOGUE[code].weight is Verdict.VALID for code in facts.codes):
             return facts
         if best is None or _rank(facts) > _rank(best):
@@ -122,13 +127,13 @@ def _rank(facts: SignerFacts) -> tuple:
 
 
 async def _judge(
-    signature: EmbeddedPdfSignature,
+    found: FoundSignature,
     tokens: Sequence[Token],
     proof: Proof,
     claimed: datetime | None,
     judge: ChainJudge,
 ) -> SignerFacts:
-    evidence = proof.evidence + own_evidence(signature)
+    evidence = proof.evidence + own_evidence(found)
     stamped = [await judge_token(token, proof.at, evidence, judge) for token in tokens]
     # A second, broken token beside a good one is still a sign of tampering: the worst one speaks.
     stamp = min(stamped, key=_soundness, default=None)
@@ -137,7 +142,7 @@ async def _judge(
     else:
         proven = proof.at if proof.by_timestamp else None
     moment = proven or proof.at
-    certificate = signature.signer_cert
+    certificate = found.certificate
     chain = await judge.judge(certificate, moment, evidence)
     codes = list(stamp.codes) if stamp else []
     codes += _codes(chain, certificate, moment if proven else None, claimed)
@@ -176,7 +181,7 @@ def _codes(
 
 
 async def reached_level(
-    signature: EmbeddedPdfSignature,
+    found: FoundSignature,
     tokens: Sequence[Token],
     facts: SignerFacts,
     embedded: Evidence,
@@ -185,6 +190,7 @@ async def reached_level(
 ) -> Level | None:
     """PAdES baseline level (ETSI EN 319 142-1) of an intact signature. `embedded`: the security store of the newest
     revision; `archived`: a sound timestamp over the file covers that store and the signature."""
+    signature = found.signature
     if value_of(signature.sig_object, "/SubFilter") != "/ETSI.CAdES.detached":
         return None
     if generic_cms.get_signing_cert_attr(signature.signer_info["signed_attrs"]) is None:
@@ -192,9 +198,9 @@ async def reached_level(
     sound = [token for token in tokens if not token.problem]
     if not sound:
         return Level.B_B
-    evidence = embedded + own_evidence(signature)
+    evidence = embedded + own_evidence(found)
     moment = (facts.proven or min(token.time for token in sound)).astimezone(UTC)
-    alone = await judge.judge(signature.signer_cert, moment, evidence, alone=True)
+    alone = await judge.judge(found.certificate, moment, evidence, alone=True)
     if not embedded.has_answers or alone.problem is not None:
         return Level.B_T
     return Level.B_LTA if archived else Level.B_LT

@@ -12,8 +12,10 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from io import BytesIO
 
+from asn1crypto import x509
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.misc import PdfError
 from pyhanko.pdf_utils.reader import PdfFileReader
@@ -22,6 +24,7 @@ from pyhanko.sign.fields import enumerate_sig_fields
 from pyhanko.sign.general import CMSStructuralError
 from pyhanko.sign.validation import EmbeddedPdfSignature
 
+import signing.pdf_strings  # noqa: F401  its import makes pyHanko read long strings in blocks
 from schemas.errors import (
     DamagedFile,
     DecompressionBomb,
@@ -30,6 +33,7 @@ from schemas.errors import (
     TooLarge,
     UnsupportedFile,
 )
+from signing.parsed import certificates_in
 
 MAX_SIGNATURES = 100
 MAX_REVISIONS = 300
@@ -82,6 +86,15 @@ class FoundSignature:
     """None: it cannot be read."""
     problem: str = ""
     """Code of `signing.verdict`; empty: none so far."""
+
+    @cached_property
+    def certificates(self) -> tuple[x509.Certificate, list[x509.Certificate]]:
+        """The signer's and the others in the signature. Raises ValueError when the signer's is not there."""
+        return certificates_in(self.signature.signed_data)
+
+    @property
+    def certificate(self) -> x509.Certificate:
+        return self.certificates[0]
 
     @property
     def is_timestamp(self) -> bool:

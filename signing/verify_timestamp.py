@@ -9,13 +9,13 @@ from datetime import UTC, datetime, timedelta
 from asn1crypto import cms, core, tsp, x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
-from pyhanko.sign.general import extract_certificate_info
 from pyhanko.sign.validation import generic_cms
 from pyhanko.sign.validation.errors import SignatureValidationError
 from pyhanko_certvalidator.sig_validate import DefaultSignatureValidator
 from pyhanko_certvalidator.util import get_pyca_cryptography_hash
 
 from schemas.signing import Revocation, TimestampState
+from signing.parsed import certificates_in
 from signing.revocation import Evidence, from_cms
 from signing.verify_chain import TSA_USAGE, ChainFacts, ChainJudge
 from signing.verify_structure import BROKEN
@@ -73,9 +73,8 @@ def read_token(signed_data: cms.SignedData, digest_of: Callable[[str], bytes]) -
         signer_info = signed_data["signer_infos"][0]
         if len(signed_data["signer_infos"]) != 1:
             return broken
-        certificates = extract_certificate_info(signed_data)
-        authority = certificates.signer_cert
-        evidence = Evidence(list(certificates.other_certs)) + from_cms(signed_data, signer_info)
+        authority, others = certificates_in(signed_data)
+        evidence = Evidence(others) + from_cms(signed_data, signer_info)
         imprint = info["message_imprint"]
         expected = digest_of(imprint["hash_algorithm"]["algorithm"].native)
         weak = weak_signature(signer_info, authority) or imprint["hash_algorithm"]["algorithm"].native in (
