@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 
 from schemas.errors import NotAllowedNow, NotFound, WrongUse
+from schemas.people import current_actor
 from schemas.store import ObjectRef
 from storage.catalogue import tables as t
 from storage.catalogue.database import Database, insert
@@ -44,8 +45,9 @@ class Batches(Database):
 
         `declared_pages`: how many pages the clerk counted on paper (TT 01/2023/TT-VPCP Đ8 k2). `legal_basis`:
         why papers of restricted kinds may be digitised (CV 7197/BKHCN-CĐSQG asks for it a batch). Raises
-        NotAllowedNow when that batch is finished.
+        NotAllowedNow when that batch is finished. It belongs to the unit of whoever this process works for.
         """
+        actor = current_actor()
         with self.write() as connection:
             if batch_id is not None and (found := _batch(connection, batch_id)) is not None:
                 if found.status is BatchStatus.FINISHED:
@@ -62,6 +64,8 @@ class Batches(Database):
                     legal_basis=legal_basis,
                     status=BatchStatus.OPEN,
                     created=now(),
+                    unit=actor.unit if actor else None,
+                    made_by=actor.id if actor else None,
                 )
             )
             add_event(connection, who, "batch_started", batch_id, declared_pages=declared_pages)

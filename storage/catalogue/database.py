@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -79,8 +79,28 @@ class Database:
     def write(self) -> Iterator[sa.Connection]:
         """One transaction, all or nothing. On SQLite it waits for its turn at the start, so it cannot fail
         later by finding that somebody else wrote."""
-        with translated(), self._writing.begin() as connection:
-            yield connection
+        with translated():
+            with self._writing.begin() as connection:
+                endings: _Endings = {}
+                connection.execution_options(sohoa_endings=endings)
+                yield connection
+                done = [act(connection, items) for act, items in endings.values()]
+            for afterwards in done:
+                afterwards()
+
+
+Ending = Callable[[sa.Connection, list], Callable[[], None]]
+"""Does the last part of a transaction for everything collected; gives what remains to be done after the commit."""
+_Endings = dict[str, tuple[Ending, list]]
+
+
+def at_the_end(connection: sa.Connection, name: str, act: Ending, item: object) -> None:
+    """Collects `item` for the last act of this name in this transaction; in one that is not ours it is done at once."""
+    endings: _Endings | None = connection.get_execution_options().get("sohoa_endings")
+    if endings is None:
+        act(connection, [item])
+    else:
+        endings.setdefault(name, (act, []))[1].append(item)
 
 
 def insert(connection: sa.Connection, table: sa.Table) -> sqlite.Insert | postgresql.Insert:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
+from storage.audit.chain import append
 from storage.catalogue import tables as t
 from storage.catalogue.database import Database
 from storage.catalogue.rows import EventRow
@@ -16,9 +17,12 @@ def now() -> datetime:
 
 
 def add_event(connection: sa.Connection, who: str, what: str, object: str = "", **detail: object) -> None:
-    """Part of the transaction of what it tells about. No personal data in `detail`: ids and names of
-    fields only."""
+    """Part of the transaction of what it tells about, and a row of the audit chain. No personal data in `detail`: ids and
+    names of fields only; `reason` or `why` in it is the chain's why."""
     connection.execute(t.events.insert().values(at=now(), who=who, what=what, object=object, detail=detail))
+    why = detail.get("reason") or detail.get("why") or ""
+    rest = {name: value for name, value in detail.items() if name not in ("reason", "why")}
+    append(connection, who, what, object, str(why), rest)
 
 
 class Events(Database):

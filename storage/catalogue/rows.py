@@ -107,6 +107,10 @@ class BatchRow:
     status: BatchStatus
     created: datetime
     finished: datetime | None
+    unit: str | None = None
+    """Whose papers these are; a document belongs to the unit of its batch."""
+    made_by: str | None = None
+    """Id of the user who took them in; None: nobody was known."""
 
 
 @dataclass(frozen=True)

@@ -75,6 +75,8 @@ batches = sa.Table(
     sa.Column("status", sa.String(16), nullable=False),
     sa.Column("created", UtcTime, nullable=False, index=True),
     sa.Column("finished", UtcTime),
+    sa.Column("unit", sa.String(32), index=True),
+    sa.Column("made_by", sa.String(32), index=True),
 )
 
 sources = sa.Table(

@@ -2,8 +2,10 @@
 
 from alembic import context
 
+import storage.audit.tables  # noqa: F401  (its tables belong to the same metadata)
 import storage.keeping.tables  # noqa: F401
-import storage.outbox  # noqa: F401  (its tables belong to the same metadata)
+import storage.outbox  # noqa: F401
+import storage.people.tables  # noqa: F401
 import storage.register.tables  # noqa: F401
 import storage.reuse.tables  # noqa: F401
 from storage.catalogue.tables import metadata

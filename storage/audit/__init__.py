@@ -1,0 +1,1 @@
+"""Audit: who did, saw and took away what; a chain of hashes that shows any later change."""

@@ -1,0 +1,1 @@
+"""Units, users, their roles and how they are recognised."""
