@@ -6,6 +6,7 @@ import storage.audit.tables  # noqa: F401  (its tables belong to the same metada
 import storage.keeping.tables  # noqa: F401
 import storage.outbox  # noqa: F401
 import storage.people.tables  # noqa: F401
+import storage.plan.tables  # noqa: F401
 import storage.register.tables  # noqa: F401
 import storage.reuse.tables  # noqa: F401
 from storage.catalogue.tables import metadata

@@ -1,0 +1,1 @@
+"""The digitisation plan: lists of one-stop systems, matches, totals, targets, and the figures made from them."""
