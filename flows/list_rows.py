@@ -16,6 +16,7 @@ from schemas.plan import Case, CaseState, Channel, Finding, Level, ListKind, Per
 from schemas.plan_errors import ColumnsUnknown
 from storage.codes import parse_dossier_code
 from storage.fold import fold_words
+from storage.plan.lists import identity_of
 
 FINDINGS_KEPT = 1_000
 _EARLIEST = date(1945, 9, 2)
@@ -132,7 +133,7 @@ class Reader:
         self.left_out = 0
         self.errors = 0
         self.rows = 0
-        self._seen: dict[tuple, int] = {}
+        self._seen: dict[str, int] = {}
         self._units: dict[str, UnitOfRow | None] = {}
 
     def cases(self) -> Iterator[Case]:
@@ -297,26 +298,13 @@ class Reader:
             )  # fmt: skip
 
     def _once(self, case: Case) -> None:
-        key = identity(case)
+        key = identity_of(case, self.rules.kind)
         first = self._seen.setdefault(key, case.row)
         if first != case.row:
             thing = "dossier_code" if case.dossier_code else "number_symbol"
             self._tell(
                 Severity.ERROR, "counted_twice", case.row, thing, case.dossier_code or case.number or "", f"Đã có ở dòng {first}."
             )
-
-
-def identity(case: Case) -> tuple:
-    """What makes two rows the same thing: dossier and result, else paper, day and owner of an agency."""
-    if case.dossier_code:
-        return (case.dossier_code, fold_words(case.number or ""))
-    return (
-        case.unit,
-        fold_words(f"{case.number or ''} {case.symbol or ''}"),
-        case.issued,
-        case.owner_id or fold_words(case.owner or ""),
-        case.kind,
-    )
 
 
 _NUMBER = re.compile(r"\s*(?:số\s*:?\s*)?(\d+(?:\s*/\s*(?:19|20)\d\d)?[A-Za-z]?)(?:\s*[/-]\s*)?(.*)", re.IGNORECASE)

@@ -84,6 +84,8 @@ matches = sa.Table(
     metadata,
     sa.Column("id", BigId, primary_key=True, autoincrement=True),
     sa.Column("case", BigId, nullable=False, index=True),
+    # A record may be the paper of a row of each kind of list.
+    sa.Column("kind_of_list", sa.String(16), nullable=False),
     sa.Column("document", sa.ForeignKey("documents.id"), nullable=False),
     sa.Column("state", sa.String(16), nullable=False),
     sa.Column("score", sa.Float, nullable=False),
@@ -96,6 +98,7 @@ matches = sa.Table(
     *(
         sa.Index(
             f"ix_plan_matches_one_{name}",
+            "kind_of_list",
             name,
             unique=True,
             sqlite_where=sa.text("ended_at IS NULL AND state IN ('sure', 'confirmed')"),

@@ -137,6 +137,7 @@ def upgrade() -> None:
         "plan_matches",
         sa.Column("id", BIG, autoincrement=True, nullable=False),
         sa.Column("case", BIG, nullable=False),
+        sa.Column("kind_of_list", sa.String(length=16), nullable=False),
         sa.Column("document", sa.String(length=32), nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("score", sa.Float(), nullable=False),
@@ -152,7 +153,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_plan_matches_one_case",
         "plan_matches",
-        ["case"],
+        ["kind_of_list", "case"],
         unique=True,
         sqlite_where=TAKEN,
         postgresql_where=TAKEN,
@@ -160,7 +161,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_plan_matches_one_document",
         "plan_matches",
-        ["document"],
+        ["kind_of_list", "document"],
         unique=True,
         sqlite_where=TAKEN,
         postgresql_where=TAKEN,

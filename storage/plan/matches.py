@@ -1,0 +1,206 @@
+"""Which record is the paper of which row: what the matcher found, and what people decided."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import groupby, islice
+from operator import itemgetter
+
+import sqlalchemy as sa
+
+from schemas.document import DocumentStatus
+from schemas.errors import ChangedMeanwhile, NotAllowedNow, NotFound
+from schemas.plan import Evidence, ListKind, Match, MatchState
+from storage.catalogue import tables as c
+from storage.catalogue.database import Database
+from storage.catalogue.events import add_event, now
+from storage.plan import tables as t
+
+_CHUNK = 1_000
+_TAKEN = (MatchState.SURE, MatchState.CONFIRMED)
+
+
+@dataclass(frozen=True)
+class RecordFacts:
+    """What of a record is compared with rows."""
+
+    id: str
+    kind: str
+    dossier_code: str | None
+    fields: dict[str, str]
+
+
+@dataclass(frozen=True)
+class MatchRow:
+    id: int
+    match: Match
+    made_by: str
+    why: str
+
+
+class PlanMatches:
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    def free_records(self, kind: ListKind, names: Collection[str]) -> Iterator[RecordFacts]:
+        """Records in use that are not yet the paper of a row of such a list, with their fields of these names."""
+        d, f, m = c.documents.c, c.fields.c, t.matches.c
+        taken = sa.select(m.document).where(m.kind_of_list == kind, m.ended_at.is_(None), m.state.in_(_TAKEN))
+        query = (
+            sa.select(d.id, d.type, d.dossier_code, f.name, f.value)
+            .select_from(
+                c.documents.outerjoin(
+                    c.fields, (f.document == d.id) & f.name.in_(sorted(names)) & f.value.is_not(None)
+                )
+            )
+            .where(~d.superseded, d.status != DocumentStatus.REJECTED, d.id.not_in(taken))
+            .order_by(d.id)
+        )
+        with self.database.read() as connection:
+            rows = connection.execution_options(stream_results=True, yield_per=5_000).execute(query)
+            for (document, kind_of_paper, dossier), of_one in groupby(rows, key=itemgetter(0, 1, 2)):
+                yield RecordFacts(
+                    document, kind_of_paper, dossier, {name: value for *_, name, value in of_one if name is not None}
+                )
+
+    def rejected(self, kind: ListKind) -> set[tuple[int, str]]:
+        """Pairs that a person said are none; the matcher does not come back to them."""
+        m = t.matches.c
+        query = sa.select(m.case, m.document).where(
+            m.kind_of_list == kind, m.state == MatchState.REJECTED, m.ended_at.is_(None)
+        )
+        with self.database.read() as connection:
+            return {(case, document) for case, document in connection.execute(query)}
+
+    def write(self, found: Iterable[Match], kind: ListKind, who: str) -> tuple[int, int]:
+        """What a run of the matcher found, in one transaction; earlier doubts are replaced. How many sure, how many doubtful.
+
+        A pair that somebody decided meanwhile is left as decided.
+        """
+        m = t.matches.c
+        sure = doubtful = 0
+        at = now()
+        coming = iter(found)
+        with self.database.write() as connection:
+            connection.execute(
+                t.matches.update()
+                .where(m.kind_of_list == kind, m.state == MatchState.DOUBTFUL, m.ended_at.is_(None))
+                .values(ended_at=at)
+            )
+            while chunk := list(islice(coming, _CHUNK)):
+                taken = _taken(connection, kind, chunk)
+                rows = [
+                    {
+                        "case": match.case,
+                        "kind_of_list": kind,
+                        "document": match.document,
+                        "state": match.state,
+                        "score": match.score,
+                        "evidence": [[e.feature, e.outcome, e.weight] for e in match.evidence],
+                        "made_at": at,
+                        "made_by": who,
+                        "why": "",
+                    }
+                    for match in chunk
+                    if ("case", match.case) not in taken and ("document", match.document) not in taken
+                ]
+                if rows:
+                    connection.execute(t.matches.insert(), rows)
+                sure += sum(row["state"] == MatchState.SURE for row in rows)
+                doubtful += sum(row["state"] == MatchState.DOUBTFUL for row in rows)
+            if sure or doubtful:
+                add_event(connection, who, "list_matched", "", kind=kind, sure=sure, doubtful=doubtful)
+        return sure, doubtful
+
+    def doubtful(self, limit: int = 200) -> list[MatchRow]:
+        """What waits for a person, best score first."""
+        m = t.matches.c
+        query = (
+            sa.select(t.matches)
+            .where(m.state == MatchState.DOUBTFUL, m.ended_at.is_(None))
+            .order_by(m.score.desc(), m.id)
+            .limit(limit)
+        )
+        with self.database.read() as connection:
+            return [_row(row) for row in connection.execute(query).mappings()]
+
+    def of_case(self, case: int) -> list[MatchRow]:
+        """Every match ever made of a row, oldest first."""
+        with self.database.read() as connection:
+            query = sa.select(t.matches).where(t.matches.c.case == case).order_by(t.matches.c.id)
+            return [_row(row) for row in connection.execute(query).mappings()]
+
+    def decide(self, case: int, document: str, confirmed: bool, *, who: str, why: str = "") -> MatchRow:
+        """A person says whether a record is the paper of a row; also for a pair nobody proposed, and against a sure one.
+
+        Raises NotFound, NotAllowedNow when the row or the record already has another partner.
+        """
+        m, at = t.matches.c, now()
+        state = MatchState.CONFIRMED if confirmed else MatchState.REJECTED
+        with self.database.write() as connection:
+            kind = connection.scalar(
+                sa.select(t.cases.c.kind_of_list).where(t.cases.c.case == case, t.cases.c.replaced_at.is_(None))
+            )
+            known = connection.scalar(sa.select(c.documents.c.id).where(c.documents.c.id == document))
+            if kind is None or known is None:
+                raise NotFound(f"row {case}" if kind is None else document)
+            before = (
+                connection.execute(
+                    sa.select(t.matches).where(m.case == case, m.document == document, m.ended_at.is_(None))
+                )
+                .mappings()
+                .first()
+            )
+            if before is not None and before["state"] == state:
+                raise ChangedMeanwhile("decided already")
+            if confirmed:
+                other = connection.scalar(
+                    sa.select(m.id).where(
+                        m.kind_of_list == kind, m.ended_at.is_(None), m.state.in_(_TAKEN),
+                        (m.case == case) | (m.document == document), (m.case != case) | (m.document != document),
+                    )
+                )  # fmt: skip
+                if other is not None:
+                    raise NotAllowedNow("the row or the record already has another partner; reject that one first")
+                # Its other proposals have lost their ground.
+                connection.execute(
+                    t.matches.update()
+                    .where(
+                        m.kind_of_list == kind, m.state == MatchState.DOUBTFUL, m.ended_at.is_(None),
+                        (m.case == case) | (m.document == document),
+                    )
+                    .values(ended_at=at)
+                )  # fmt: skip
+            if before is not None:
+                connection.execute(t.matches.update().where(m.id == before["id"]).values(ended_at=at))
+            made = connection.execute(
+                t.matches.insert().values(
+                    case=case, kind_of_list=kind, document=document, state=state, made_at=at, made_by=who, why=why,
+                    score=before["score"] if before else 0.0, evidence=before["evidence"] if before else [],
+                )
+            ).inserted_primary_key[0]  # fmt: skip
+            add_event(connection, who, f"match_{state}", document, case=case, reason=why)
+            row = connection.execute(sa.select(t.matches).where(m.id == made)).mappings().one()
+            return _row(row)
+
+
+def _taken(connection: sa.Connection, kind: ListKind, chunk: list[Match]) -> set[tuple[str, int | str]]:
+    m = t.matches.c
+    current = (m.kind_of_list == kind) & m.ended_at.is_(None) & m.state.in_(_TAKEN)
+    found: set[tuple[str, int | str]] = set()
+    for row in connection.execute(
+        sa.select(m.case, m.document).where(
+            current, m.case.in_([x.case for x in chunk]) | m.document.in_([x.document for x in chunk])
+        )
+    ):
+        found |= {("case", row.case), ("document", row.document)}
+    return found
+
+
+def _row(row: sa.RowMapping) -> MatchRow:
+    evidence = tuple(Evidence(feature=a, outcome=b, weight=w) for a, b, w in row["evidence"])
+    match = Match(
+        case=row["case"], document=row["document"], state=MatchState(row["state"]), score=row["score"], evidence=evidence
+    )
+    return MatchRow(row["id"], match, row["made_by"], row["why"])
