@@ -129,7 +129,7 @@ class SanityReport(_Frozen):
     references: int
     """Places in the catalogue that name an object."""
     objects: int
-    """Object versions in the store."""
+    """Keys in the store."""
     hashed: bool
     findings: list[SanityFinding] = Field(default_factory=list)
 

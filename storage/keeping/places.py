@@ -106,17 +106,20 @@ class Places:
             )
 
     def found(
-        self, run: str, placed: Placed, code: str, detail: str, kept_key: str | None, at: datetime
+        self, run: str, placed: Placed, code: str, detail: str, kept_key: str | None, at: datetime, *, since: datetime
     ) -> bool:
-        """Writes damage down, with an event; False when it is on record already: a fault is told once."""
+        """Writes damage down, with an event; False when it is on record already: a fault is told once. `since`: when reading
+        began; what another process healed after that is the same fault."""
         f = t.fixity_findings.c
         state = PlaceState.MISSING if code == "object_missing" else PlaceState.DAMAGED
         with self.database.write() as connection:
+            _hold(connection, placed)
             known = connection.scalar(
                 sa.select(f.id).where(
-                    f.key == placed.key, f.version == placed.version, f.place == placed.place, f.healed_at.is_(None)
+                    f.key == placed.key, f.version == placed.version, f.place == placed.place,
+                    sa.or_(f.healed_at.is_(None), f.healed_at >= since),
                 )
-            )
+            )  # fmt: skip
             if known is None:
                 connection.execute(
                     t.fixity_findings.insert().values(
@@ -136,6 +139,7 @@ class Places:
         """The bytes are right again; `source` is the place they came from."""
         f = t.fixity_findings.c
         with self.database.write() as connection:
+            _hold(connection, placed)
             connection.execute(
                 t.fixity_findings.update()
                 .where(f.key == placed.key, f.version == placed.version, f.place == placed.place, f.healed_at.is_(None))
@@ -149,6 +153,13 @@ class Places:
             add_event(
                 connection, "system", "object_healed", placed.key, version=placed.version, place=placed.place, source=source
             )
+
+    def in_state(self, place: str, state: PlaceState) -> list[Placed]:
+        """By key."""
+        p = t.object_places.c
+        query = sa.select(t.object_places).where(p.place == place, p.state == state).order_by(p.key, p.version)
+        with self.database.read() as connection:
+            return [_placed(row) for row in connection.execute(query).mappings()]
 
     def findings(self, *, run: str | None = None, open_only: bool = False) -> list[FixityFinding]:
         """Oldest first."""
@@ -173,8 +184,10 @@ class Places:
             .where(p.key == sa.bindparam("k"), p.version == sa.bindparam("v"), p.place == sa.bindparam("p"))
             .values(**values)
         )
+        rows = [{"k": o.key, "v": o.version, "p": o.place} for o in objects]
         with self.database.write() as connection:
-            connection.execute(statement, [{"k": o.key, "v": o.version, "p": o.place} for o in objects])
+            # In one order for all, so that two runs cannot wait for each other.
+            connection.execute(statement, sorted(rows, key=lambda row: (row["k"], row["v"], row["p"])))
 
 
 def _due(p: sa.ColumnCollection, places: Sequence[str], before: datetime, now: datetime) -> tuple:
@@ -186,6 +199,11 @@ def _due(p: sa.ColumnCollection, places: Sequence[str], before: datetime, now: d
 def _this(placed: Placed) -> tuple:
     p = t.object_places.c
     return (p.key == placed.key, p.version == placed.version, p.place == placed.place)
+
+
+def _hold(connection: sa.Connection, placed: Placed) -> None:
+    """Two runs that meet one fault write it down one after the other."""
+    connection.execute(sa.select(t.object_places.c.key).where(*_this(placed)).with_for_update())
 
 
 def _placed(row: sa.RowMapping) -> Placed:
