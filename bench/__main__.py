@@ -108,7 +108,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--rounds", type=int, default=1)
 
     command = commands.add_parser("signing", help=report.TITLES["signing"])
-    command.add_argument("--files", type=int, default=200, help="files verified in one call")
+    command.add_argument("--files", type=int, default=1000, help="files verified in one call")
     command.add_argument("--rounds", type=int, default=9)
     command.add_argument("--page", type=Path, default=ROOT / "docs" / "benchmarks-signing.md")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -52,7 +52,7 @@ def verify(
     with _ours(settings) as ours:
         if store and ours is None:
             raise NoHome(str(settings.home))
-        result = verify_paths(files, settings, ours=ours, seen=_unseen if as_json else _show)
+        result = verify_paths(files, settings, ours=ours, seen=_counted(len(files)) if as_json else _show)
     if report is not None or store:
         _reports(result, settings, report, user(who) if store else None)
     if as_json:
@@ -100,8 +100,18 @@ def _ours(settings: Settings) -> Iterator[KnownCopies | None]:
         yield ours
 
 
-def _unseen(file: FileVerdict) -> None:
-    """With --json everything is said at the end."""
+def _counted(count: int) -> Callable[[FileVerdict], None]:
+    """With --json everything is said at the end; whoever waits at a terminal sees how far it is."""
+    done = 0
+
+    def seen(file: FileVerdict) -> None:
+        nonlocal done
+        done += 1
+        if count > 1 and sys.stderr.isatty():
+            end = "\n" if done == count else ""
+            print(f"\rĐang kiểm tra: {done}/{count}", end=end, file=sys.stderr, flush=True)
+
+    return seen
 
 
 def _show(file: FileVerdict) -> None:
