@@ -73,3 +73,14 @@ class CodeRefused(SohoaError):
     en = "The one-time code is wrong, used, too old, or there are users already."
     advice_vi = "Xin mã mới: sohoa user code (chỉ khi chưa có người dùng nào)"
     advice_en = "Get a new one: sohoa user code (only while there are no users)"
+
+
+class AuditBroken(SohoaError):
+    """Found while sealing: what does not fit must not be sealed."""
+
+    fault = Fault.SYSTEM
+    code = "audit_broken"
+    vi = "Nhật ký kiểm toán đã bị sửa, xoá hoặc chèn; chưa niêm phong."
+    en = "The audit chain was tampered with; it was not sealed."
+    advice_vi = "Chạy: sohoa audit check, giữ nguyên máy và báo người phụ trách an toàn thông tin."
+    advice_en = "Run sohoa audit check, leave the machine as it is and tell the security officer."

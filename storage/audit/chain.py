@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
-from schemas.people import current_actor
+from schemas.people import Actor, current_actor
 from storage.audit.heads import witness
 from storage.audit.tables import audit_head, audit_log
 from storage.catalogue.database import at_the_end
@@ -24,6 +24,17 @@ from storage.catalogue.tables import cleaned
 GENESIS = "0" * 64
 HASHED = ("action", "actor", "address", "at", "detail", "object", "previous", "seq", "unit", "via", "who", "why")
 """Members of the canonical JSON, in its order: all columns but the hash, sorted by name (as RFC 8785 sorts them)."""
+
+
+# Made once: building a statement anew costs more than running it.
+HEAD = sa.select(audit_head.c.seq, audit_head.c.hash).where(audit_head.c.id == 1)
+_TAKE = HEAD.with_for_update()
+_ADD = audit_log.insert()
+_MOVE = (
+    audit_head.update()
+    .where(audit_head.c.id == 1)
+    .values(seq=sa.bindparam("to_seq"), hash=sa.bindparam("to_hash"))
+)
 
 
 @dataclass(frozen=True)
@@ -42,6 +53,11 @@ class Entry:
     detail: str
 
 
+def moment_text(at: datetime) -> str:
+    """UTC with microseconds: sorts by time, and the same on every database."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
+
+
 def row_hash(values: Sequence[object]) -> str:
     """Of the values of `HASHED`, in its order."""
     text = json.dumps(dict(zip(HASHED, values, strict=True)), ensure_ascii=False, separators=(",", ":"))
@@ -49,13 +65,20 @@ def row_hash(values: Sequence[object]) -> str:
 
 
 def append(
-    connection: sa.Connection, who: str, action: str, object: str = "", why: str = "", detail: dict | None = None
+    connection: sa.Connection,
+    who: str,
+    action: str,
+    object: str = "",
+    why: str = "",
+    detail: dict | None = None,
+    *,
+    actor: Actor | None = None,
 ) -> None:
-    """One more row, in the transaction of what it tells about; unit, way and address are those of the actor for whom this
-    process works (`schemas.people.working_as`). No personal data in `detail`."""
-    actor = current_actor()
+    """One more row, in the transaction of what it tells about. Unit, way and address are those of `actor`, else of whomever
+    this process works for (`schemas.people.working_as`). No personal data in `detail`."""
+    actor = actor or current_actor()
     entry = Entry(
-        at=datetime.now(UTC).isoformat(timespec="microseconds"),
+        at=moment_text(datetime.now(UTC)),
         who=cleaned(who),
         actor=actor.token or actor.id if actor else "",
         via=actor.via if actor else "system",
@@ -71,16 +94,14 @@ def append(
 
 def _append_all(connection: sa.Connection, entries: list[Entry]) -> Callable[[], None]:
     """Takes the head, adds the rows, moves the head; what remains to be done once they are committed."""
-    seq, previous = connection.execute(
-        sa.select(audit_head.c.seq, audit_head.c.hash).where(audit_head.c.id == 1).with_for_update()
-    ).one()
+    seq, previous = connection.execute(_TAKE).one()
     rows = []
     for entry in entries:
         seq += 1
         row = {**entry.__dict__, "seq": seq, "previous": previous}
         previous = row["hash"] = row_hash([row[name] for name in HASHED])
         rows.append(row)
-    connection.execute(audit_log.insert(), rows)
-    connection.execute(audit_head.update().where(audit_head.c.id == 1).values(seq=seq, hash=previous))
+    connection.execute(_ADD, rows)
+    connection.execute(_MOVE, {"to_seq": seq, "to_hash": previous})
     address = connection.engine.url
     return lambda: witness(address, seq, previous)

@@ -1,0 +1,138 @@
+"""The audit chain for those who write to it by name, read it, check it and seal it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+
+from schemas.people import Actor
+from storage.audit import chain, checking, seals
+from storage.audit.tables import audit_log
+from storage.catalogue.database import Database
+from storage.objects.protocol import ObjectStore
+
+ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
+
+
+@dataclass(frozen=True)
+class AuditRow:
+    seq: int
+    at: datetime
+    who: str
+    actor: str
+    via: str
+    unit: str
+    address: str
+    action: str
+    object: str
+    why: str
+    detail: dict
+    previous: str
+    hash: str
+
+
+class Audit:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(
+        self,
+        connection: sa.Connection,
+        actor: Actor | str,
+        action: str,
+        object: str = "",
+        why: str = "",
+        detail: dict | None = None,
+    ) -> None:
+        """A row in the caller's transaction (`Database.write`). No personal data in `detail`: ids, names of fields, numbers."""
+        who, known = (actor, None) if isinstance(actor, str) else (actor.who, actor)
+        chain.append(connection, who, action, object, why, detail, actor=known)
+
+    def rows(
+        self,
+        *,
+        object: str | None = None,
+        who: str | None = None,
+        action: str | None = None,
+        since: date | None = None,
+        until: date | None = None,
+        limit: int | None = 200,
+        before: int | None = None,
+    ) -> list[AuditRow]:
+        """Newest first. Days are of Asia/Ho_Chi_Minh, both included; `who` is the name or id as recorded; `before`: only rows
+        with a smaller number (the next page)."""
+        a = audit_log.c
+        query = sa.select(audit_log).order_by(a.seq.desc()).limit(limit)
+        if object is not None:
+            query = query.where(a.object == object)
+        if who is not None:
+            query = query.where(sa.or_(a.who == who, a.actor == who))
+        if action is not None:
+            query = query.where(a.action == action)
+        if since is not None:
+            query = query.where(a.at >= _begin(since))
+        if until is not None:
+            query = query.where(a.at < _begin(until + timedelta(days=1)))
+        if before is not None:
+            query = query.where(a.seq < before)
+        with self._database.read() as connection:
+            return [
+                AuditRow(
+                    **{**row, "at": datetime.fromisoformat(row["at"]), "detail": json.loads(row["detail"])}
+                )
+                for row in connection.execute(query).mappings()
+            ]
+
+    def head(self) -> tuple[int, str]:
+        """Number and hash of the last row."""
+        with self._database.read() as connection:
+            return tuple(connection.execute(chain.HEAD).one())
+
+    def check(
+        self,
+        store: ObjectStore | None = None,
+        verify: seals.Verify | None = None,
+        *,
+        told: Callable[[int], None] = lambda rows: None,
+    ) -> checking.AuditCheck:
+        """The whole chain, row by row, against the head, the lines outside the database and the seals in `store`.
+
+        `verify` judges the timestamp of a seal (`flows.audit`); without it seals are compared, their timestamps not. A
+        million rows take some seconds and little memory. `told(rows)` now and then. Raises CatalogueUnavailable,
+        StoreUnavailable.
+        """
+        return checking.check(self._database, store, verify, told)
+
+    def seal(
+        self,
+        store: ObjectStore,
+        stamp: seals.Stamp,
+        *,
+        actor: Actor | str = "system",
+        years: int = 20,
+        heads_kept_days: int = 31,
+    ) -> seals.Seal | None:
+        """A timestamp over the head as it stands, kept under retention; None when nothing new happened since the last.
+
+        The rows since the last seal are checked first. Raises AuditBroken when they do not fit, what `stamp` raises, and
+        those of the store. Killed anywhere, the same call makes the seal again or finds it.
+        """
+        made = seals.seal(self._database, store, stamp, years, heads_kept_days)
+        if made is not None:
+            with self._database.write() as connection:
+                self.add(connection, actor, seals.ACTION, made.key, detail={"seq": made.seq})
+        return made
+
+    def unsealed_days(self, store: ObjectStore) -> list[date]:
+        """Days before today with rows that no seal covers, oldest first."""
+        return seals.unsealed_days(self._database, store)
+
+
+def _begin(day: date) -> str:
+    """The first moment of a day, as times stand in the chain."""
+    return chain.moment_text(datetime.combine(day, datetime.min.time(), ZONE))
