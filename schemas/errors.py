@@ -370,6 +370,7 @@ def all_errors() -> dict[str, type[SohoaError]]:
     import schemas.people_errors
     import schemas.keeping_errors  # noqa: F401
     import schemas.objects_errors  # noqa: F401
+    import schemas.reuse_errors  # noqa: F401
     import schemas.signing_errors  # noqa: F401 - their classes are subclasses once they are imported
 
     found: dict[str, type[SohoaError]] = {}

@@ -17,20 +17,6 @@ class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
-class ReuseSettings(BaseModel):
-    """Section `[reuse]`: where data is looked for before anybody is asked for paper."""
-
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
-
-    national_url: str = ""
-    """Gateway (LGSP/NDXP) to the national databases; its interface is agreed with whoever runs it. Empty: the simulator,
-    outside production."""
-    national_token: str = Field("", repr=False)
-    """Better given as SOHOA_REUSE__NATIONAL_TOKEN than written here."""
-    seconds: float = Field(5.0, gt=0)
-    """Limit for the answer of a national database; after it the archive is asked."""
-
-
 # --- handed out ------------------------------------------------------------------------------------------------------
 class SignatureNote(_Frozen):
     """A signature as it was verified when it was made or taken in."""

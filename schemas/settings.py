@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from schemas.agent import AgentSettings
+from schemas.api_settings import ApiSettings, ReuseSettings
 from schemas.errors import BadSettings
 from schemas.objects import ReplicaSettings, S3Settings
 from schemas.people import AuditSettings, PeopleSettings
@@ -204,6 +205,8 @@ class Settings(BaseSettings):
     copies: Copies = Field(default_factory=Copies)
     work: Work = Field(default_factory=Work)
     agent: AgentSettings = Field(default_factory=AgentSettings)
+    reuse: ReuseSettings = Field(default_factory=ReuseSettings)
+    api: ApiSettings = Field(default_factory=ApiSettings)
     signing: SigningSettings = Field(default_factory=SigningSettings)
     preserve: PreserveSettings = Field(default_factory=PreserveSettings)
     s3: S3Settings = Field(default_factory=S3Settings)
