@@ -225,7 +225,7 @@ class _Work:
         for name, data in self._good_bytes(placed):
             store = self.archive.at(placed.place)
             try:
-                ref = store.heal(placed.key, _version(placed), data)
+                ref = store.repair(placed.key, _version(placed), data)
             except ObjectMissing:
                 ref = store.put(placed.key, data, sha256=placed.sha256, new_version=True)
             self.places.healed(placed, name, self.moment(), place_version=ref.version)

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from flows.fixity import WORKING, Archive
 from schemas.document import DocumentStatus
 from schemas.errors import ObjectDamaged, ObjectMissing
-from schemas.keeping import PRIMARY, SANITY, PlaceState, SanityFinding, SanityReport
-from schemas.store import ObjectRef
+from schemas.keeping import PRIMARY, SANITY, SanityFinding, SanityReport
+from schemas.store import ObjectRef, PlaceState
 from storage.keeping.places import Places
 from storage.keeping.references import Reference, references
 
@@ -146,7 +146,7 @@ class _Look:
 
 
 def _disposed(archive: Archive) -> Iterator[tuple[str, str]]:
-    for placed in Places(archive.catalogue).in_state(PRIMARY, PlaceState.DISPOSED):
+    for placed in Places(archive.catalogue).in_state(PRIMARY, PlaceState.GONE):
         yield placed.key, placed.version
 
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from schemas.store import ObjectRef
+from schemas.store import ObjectRef, PlaceState
 
 PRIMARY = "primary"
 """Name of the place that the catalogue's references lead to."""
@@ -15,16 +15,6 @@ PRIMARY = "primary"
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class PlaceState(StrEnum):
-    """How an object stands at a place."""
-
-    WAITING = "waiting"  # to be copied there
-    HELD = "held"
-    DAMAGED = "damaged"  # the bytes do not match their hash, and could not be healed
-    MISSING = "missing"
-    DISPOSED = "disposed"  # destroyed by an approved list
 
 
 class Placed(_Frozen):
@@ -37,7 +27,7 @@ class Placed(_Frozen):
     sha256: str
     size: int
     place_version: str | None = None
-    state: PlaceState = PlaceState.HELD
+    state: PlaceState = PlaceState.HERE
     checked_at: datetime | None = None
     """When its bytes were last hashed; None: never."""
     problem: str = ""

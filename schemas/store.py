@@ -140,3 +140,4 @@ class PlaceState(StrEnum):
     MISSING = "missing"
     DAMAGED = "damaged"
     DELETE = "delete"  # destroyed in the primary store, still to be destroyed here
+    GONE = "gone"  # destroyed by an approved list; the row stays

@@ -131,7 +131,7 @@ class TestDamage:
             again = check(archive, everything=True)
             assert again.damaged == 1 and len(again.still_open) == 1
             assert [e.what for e in archive.catalogue.events(ref.key)] == ["object_damaged"]
-            archive.store.heal(ref.key, ref.version, bytes_of("0 pdf"))
+            archive.store.repair(ref.key, ref.version, bytes_of("0 pdf"))
             after = check(archive, everything=True)
             assert after.still_open == [] and after.damaged == 0
 

@@ -12,12 +12,14 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from schemas.keeping import FixityFinding, Placed, PlaceState
-from schemas.store import ObjectRef
+from schemas.keeping import PRIMARY, FixityFinding, Placed
+from schemas.store import ObjectRef, PlaceState
 from storage.catalogue.database import Database, insert
 from storage.catalogue.events import add_event
 from storage.keeping import tables as t
 
+_KEPT = (PlaceState.HERE, PlaceState.DAMAGED, PlaceState.MISSING)
+"""What should be there, and is therefore hashed."""
 ROWS = 500
 """Rows written at once: one fsync for many objects."""
 
@@ -45,7 +47,7 @@ class Places:
             batch.append(
                 {
                     "key": ref.key, "version": ref.version, "place": place, "sha256": ref.sha256, "size": ref.size,
-                    "place_version": ref.version, "state": PlaceState.HELD, "checked_at": None, "problem": "",
+                    "place_version": ref.version, "state": PlaceState.HERE, "checked_at": None, "problem": "",
                 }
             )  # fmt: skip
             if len(batch) >= ROWS:
@@ -74,7 +76,7 @@ class Places:
 
     def standing(self, places: Sequence[str], before: datetime, now: datetime) -> Standing:
         p = t.object_places.c
-        here = (p.place.in_(places), p.state != PlaceState.DISPOSED)
+        here = (p.place.in_(places), p.state.in_(_KEPT))
         with self.database.read() as connection:
             known, oldest, unknown = connection.execute(
                 sa.select(sa.func.count(), sa.func.min(p.checked_at), sa.func.count().filter(p.checked_at.is_(None)))
@@ -87,7 +89,7 @@ class Places:
 
     def checked(self, objects: Sequence[Placed], at: datetime) -> None:
         """Their bytes were hashed and are right."""
-        self._mark(objects, state=PlaceState.HELD, checked_at=at, problem="")
+        self._mark(objects, state=PlaceState.HERE, checked_at=at, problem="")
 
     def forget(self, objects: Sequence[Placed]) -> None:
         """Working files that were removed on purpose."""
@@ -96,13 +98,13 @@ class Places:
                 connection.execute(t.object_places.delete().where(*_this(placed)))
 
     def disposed(self, connection: sa.Connection, refs: Sequence[ObjectRef]) -> None:
-        """Part of the transaction that writes down the destruction."""
+        """Part of the transaction that writes down the destruction. Replicas destroy theirs when they are next reached."""
         p = t.object_places.c
         for ref in refs:
+            here = t.object_places.update().where(p.key == ref.key, p.version == ref.version)
+            connection.execute(here.where(p.place == PRIMARY).values(state=PlaceState.GONE))
             connection.execute(
-                t.object_places.update()
-                .where(p.key == ref.key, p.version == ref.version)
-                .values(state=PlaceState.DISPOSED)
+                here.where(p.place != PRIMARY, p.state != PlaceState.GONE).values(state=PlaceState.DELETE)
             )
 
     def found(
@@ -148,7 +150,7 @@ class Places:
             connection.execute(
                 t.object_places.update()
                 .where(*_this(placed))
-                .values(state=PlaceState.HELD, checked_at=at, problem="", place_version=place_version)
+                .values(state=PlaceState.HERE, checked_at=at, problem="", place_version=place_version)
             )
             add_event(
                 connection, "system", "object_healed", placed.key, version=placed.version, place=placed.place, source=source
@@ -192,8 +194,7 @@ class Places:
 
 def _due(p: sa.ColumnCollection, places: Sequence[str], before: datetime, now: datetime) -> tuple:
     late = sa.or_(p.checked_at.is_(None), p.checked_at < before, p.checked_at > now)
-    kept = p.state.in_([PlaceState.HELD, PlaceState.DAMAGED, PlaceState.MISSING])
-    return (p.place.in_(places), kept, late)
+    return (p.place.in_(places), p.state.in_(_KEPT), late)
 
 
 def _this(placed: Placed) -> tuple:

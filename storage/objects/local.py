@@ -11,19 +11,19 @@ import sqlite3
 import unicodedata
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from schemas.errors import ObjectDamaged, ObjectExists, ObjectLocked, ObjectMissing, SetupError, WrongUse
+from schemas.errors import ObjectDamaged, ObjectExists, ObjectMissing, SetupError
+from schemas.objects_errors import NoPresignedLinks
 from schemas.store import Enforcement, ObjectRef, ObjectStat, Retention, RetentionMode, StoreCapabilities
 from storage.objects import index as rows
 from storage.objects.content import ContentFolder, os_error
 from storage.objects.index import Index, sqlite_error
 from storage.objects.probe import probe_store
 from storage.objects.protocol import Data, checked_key
-
-_STRENGTH = {None: 0, RetentionMode.GOVERNANCE: 1, RetentionMode.COMPLIANCE: 2}
+from storage.objects.retention import refuse_if_locked, stronger
 
 
 class LocalStore:
@@ -75,7 +75,7 @@ class LocalStore:
                     stat = rows.insert(connection, key, found, size, media_type, dict(metadata or {}))
                 if stat.ref.sha256 == found:
                     if retention is not None:
-                        rows.protect(connection, stat.ref, _stronger(stat.retention, retention))
+                        rows.protect(connection, stat.ref, stronger(stat.retention, retention))
                     return stat.ref
             self._drop_unused(found)
         raise ObjectExists(key)
@@ -110,7 +110,7 @@ class LocalStore:
         with _translated():
             return self._index.versions(checked_key(key))
 
-    def heal(self, key: str, version: str, data: Data) -> ObjectRef:
+    def repair(self, key: str, version: str, data: Data) -> ObjectRef:
         """Brings the bytes of a version back to what its hash promises. Raises ObjectDamaged when `data` is not that."""
         ref = self.stat(key, version).ref
         with _translated():
@@ -121,9 +121,29 @@ class LocalStore:
             self._content.verify(ref.sha256)
         return ref
 
+    def walk(self, prefix: str = "") -> Iterator[tuple[str, str]]:
+        with _translated():
+            yield from self._index.walk(unicodedata.normalize("NFC", prefix))
+
+    def repair(self, key: str, version: str, data: Data) -> ObjectRef:
+        key = checked_key(key)
+        with _translated():
+            stat = self._index.stat(key, version)
+            if stat is None:
+                # Its row is gone with the index it stood in: the bytes get a further version.
+                return self.put(key, data, new_version=True)
+            found, _ = self._content.write(data)
+            if found != stat.ref.sha256:
+                self._drop_unused(found)
+                raise ObjectDamaged(f"expected {stat.ref.sha256}, got {found}")
+        return self.verify(key, version)
+
+    def presigned(self, key: str, version: str, seconds: int) -> str:
+        raise NoPresignedLinks(key)
+
     def set_retention(self, key: str, version: str, mode: RetentionMode, until: datetime) -> Retention:
         wanted = Retention(mode=mode, until=until)
-        return self._protect(key, version, lambda now: _stronger(now, wanted))
+        return self._protect(key, version, lambda now: stronger(now, wanted))
 
     def legal_hold(self, key: str, version: str, on: bool) -> Retention:
         return self._protect(key, version, lambda now: now.model_copy(update={"legal_hold": on}))
@@ -135,7 +155,7 @@ class LocalStore:
                 stat = rows.find(connection, key, version)
                 if stat is None:
                     raise ObjectMissing(f"{key} version {version}")
-                _refuse_if_locked(stat)
+                refuse_if_locked(stat)
                 rows.remove(connection, stat.ref)
             # Row first, bytes after: a kill between the two leaves unnamed bytes, never a name without bytes.
             self._drop_unused(stat.ref.sha256)
@@ -150,6 +170,7 @@ class LocalStore:
             retention=Enforcement.APPLICATION,
             legal_hold=Enforcement.APPLICATION,
             proved=self._proved,
+            lacks=["server_retention", "other_machine", "presigned"],
         )
 
     def probe(self) -> StoreCapabilities:
@@ -178,30 +199,6 @@ class LocalStore:
         with self._index.write() as connection:
             if not rows.is_used(connection, sha256):
                 self._content.remove(sha256)
-
-
-def _refuse_if_locked(stat: ObjectStat) -> None:
-    retention = stat.retention
-    if retention.legal_hold:
-        raise ObjectLocked(f"{stat.ref.key} version {stat.ref.version}: legal hold")
-    if retention.mode is not None and retention.until is not None and retention.until > datetime.now(UTC):
-        raise ObjectLocked(
-            f"{stat.ref.key} version {stat.ref.version}: kept until {retention.until:%Y-%m-%d}"
-        )
-
-
-def _stronger(now: Retention, wanted: Retention) -> Retention:
-    """`wanted` on top of `now`; ObjectLocked when it would shorten or weaken what is in force."""
-    if wanted.mode is None:
-        return now.model_copy(update={"legal_hold": now.legal_hold or wanted.legal_hold})
-    if wanted.until is None:
-        raise WrongUse("retention needs a date")
-    in_force = now.mode is not None and now.until is not None and now.until > datetime.now(UTC)
-    if in_force and (wanted.until < now.until or _STRENGTH[wanted.mode] < _STRENGTH[now.mode]):
-        raise ObjectLocked("retention may not be shortened or weakened")
-    if not in_force and wanted.until <= datetime.now(UTC):
-        raise WrongUse("retention must end in the future")
-    return Retention(mode=wanted.mode, until=wanted.until, legal_hold=now.legal_hold or wanted.legal_hold)
 
 
 def _rewound(stream: BinaryIO) -> BinaryIO:

@@ -65,7 +65,7 @@ class ObjectStore(Protocol):
         """Every version of a key, oldest first; empty when the key is not known."""
         ...
 
-    def heal(self, key: str, version: str, data: Data) -> ObjectRef:
+    def repair(self, key: str, version: str, data: Data) -> ObjectRef:
         """Good bytes for a damaged or lost version. A store that cannot change a version keeps them as a further version of
         the key and returns that one. Raises ObjectDamaged when `data` does not hash to what the version promises."""
         ...
@@ -89,6 +89,22 @@ class ObjectStore(Protocol):
     def probe(self) -> StoreCapabilities:
         """Try each behaviour for real under the prefix `probe/`. Raises StoreUnavailable when one does not
         hold."""
+        ...
+
+    def walk(self, prefix: str = "") -> Iterator[tuple[str, str]]:
+        """Key and version of everything that starts with `prefix`: keys in order, of a key the oldest version first.
+        Cheap: nothing is asked for each object, unlike `list` and `versions`, which give references."""
+        ...
+
+    def repair(self, key: str, version: str, data: Data) -> ObjectRef:
+        """Bring the bytes of a version back that is damaged or gone; where they are now. A folder puts them back in their
+        place; S3 makes a further version with the same metadata and retention, because a lock stays with the damaged one.
+        The caller knows that `data` is right; ObjectDamaged when the store knows better."""
+        ...
+
+    def presigned(self, key: str, version: str, seconds: int) -> str:
+        """Link by which anybody may fetch one version for some seconds; never to be logged. Raises NoPresignedLinks
+        (a folder), ObjectMissing, WrongUse for more than a day."""
         ...
 
     def close(self) -> None: ...
