@@ -272,8 +272,8 @@ class Reader:
         if self.rules.kind is ListKind.DOSSIERS:
             if case.received is None:
                 self._tell(Severity.ERROR, "received_missing", case.row, "received", "", "Thiếu ngày tiếp nhận.")
-            if case.state is CaseState.RESOLVED and case.finished is None:
-                self._tell(Severity.ERROR, "finished_missing", case.row, "finished", "", "Đã giải quyết mà thiếu ngày trả.")
+            if case.state and case.state.ended and case.finished is None:
+                self._tell(Severity.ERROR, "finished_missing", case.row, "finished", "", "Đã kết thúc mà thiếu ngày trả.")
             if case.finished and case.state and not case.state.ended:
                 self._tell(
                     Severity.ERROR, "state_against_date", case.row, "state", case.state, "Có ngày trả mà trạng thái là chưa xong."

@@ -217,3 +217,35 @@ class Period(_Frozen):
     label: str
     first: date
     last: date
+
+
+class PlanSettings(BaseModel):
+    """Targets and terms; section `[plan]` of the settings. What the law leaves open carries its source."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+    first_year: int = 2021
+    """Year of the first stage of QĐ 468/QĐ-TTg (27/3/2021)."""
+    first_percent: dict[Level, float] = {
+        Level.CENTRAL: 40.0,
+        Level.PROVINCE: 30.0,
+        Level.DISTRICT: 20.0,
+        Level.COMMUNE: 15.0,
+    }
+    """Share of results still in force that is digitised in the first stage. QĐ 468/QĐ-TTg: 40/30/20/15 %; which level each belongs
+    to is the usual reading [M-H]."""
+    yearly_step: float = Field(20.0, ge=0, le=100)
+    """Percent more each following year, until 100. QĐ 468/QĐ-TTg: "mỗi năm tăng thêm tối thiểu 20%" [M-H]."""
+    default_level: Level = Level.COMMUNE
+    """Level of an agency that the list of units does not know."""
+    nearly_late_days: int = Field(2, ge=0)
+    """So many days before the term a dossier is told as about to be late; the office's own."""
+    pace_days: int = Field(90, ge=7)
+    """Days over which today's pace is taken for the forecast; the office's own."""
+    indicators: dict[str, list[str]] = {
+        "4.1": ["resolved_with_result", "resolved"],
+        "4.2": ["dossiers_digitised", "received"],
+        "4.3": ["dossiers_reusing", "received"],
+        "4.4": ["dossiers_synchronised", "dossiers_digitised"],
+    }
+    """What is divided by what. QĐ 766/QĐ-TTg (23/6/2022) names the indicators; its formulas were not seen [M-M]."""
