@@ -245,7 +245,9 @@ def _key_of(desk: CopyDesk, due: Due) -> str:
 
 
 def _take_place(desk: CopyDesk, due: Due, ref: ObjectRef) -> None:
-    if not _is_copy(due):
+    if _is_copy(due):
+        desk.register.note_renewal(due.document, ref.sha256, who=desk.who)
+    else:
         desk.catalogue.mark_archived(
             due.document, ref, who=desk.who, why="timestamp renewed", coding=coding_of(desk.settings)
         )

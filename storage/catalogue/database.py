@@ -15,7 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from schemas.errors import BadSettings, CatalogueUnavailable, DiskFull, SetupError, SohoaError
 from storage.catalogue.tables import cleaned
 
-SCHEMA_VERSION = "0008"
+SCHEMA_VERSION = "0009"
 """Newest migration. Kept here so that opening a current catalogue need not load the migration machinery."""
 BUSY_SECONDS = 30
 _UPGRADE_LOCK = 0x50484F41

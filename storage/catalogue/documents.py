@@ -67,7 +67,14 @@ class Documents(Database):
     def archived_as(self, sha256: str) -> VersionRow | None:
         """The archived version whose file has these bytes, the newest when there are several; None: no such file."""
         v = t.document_versions.c
-        query = sa.select(t.document_versions).where(v.archive["sha256"].as_string() == sha256.lower())
+        # Word for word the expression of ix_document_versions_sha256 (migration 0009): with the path as a parameter, as
+        # SQLAlchemy writes it, neither database finds the index.
+        stored = (
+            sa.func.json_extract(v.archive, sa.literal_column("'$.sha256'"))
+            if self.is_sqlite
+            else v.archive.op("->>", return_type=sa.Text())(sa.literal_column("'sha256'"))
+        )
+        query = sa.select(t.document_versions).where(stored == sha256.lower())
         with self.read() as connection:
             row = connection.execute(query.order_by(v.made.desc()).limit(1)).mappings().first()
         return VersionRow(**{**row, "archive": ObjectRef(**row["archive"])}) if row else None

@@ -21,19 +21,27 @@ class Public(Desk):
         if not conditions:
             raise WrongUse("a code or a hash is needed")
         with self.database.read() as connection:
-            entry = sa.select(t.issued.c.entry).where(*conditions)
-            return _public(load_entries(connection, t.entries.c.id.in_(entry)))
+            entries = set(connection.scalars(sa.select(t.issued.c.entry).where(*conditions)))
+            if sha256 and not entries:
+                renewed = sa.select(t.renewals.c.entry).where(t.renewals.c.sha256 == sha256.lower())
+                if code:
+                    renewed = renewed.join(t.issued, t.issued.c.entry == t.renewals.c.entry)
+                    renewed = renewed.where(t.issued.c.code == code)
+                entries = set(connection.scalars(renewed))
+            return _public(load_entries(connection, t.entries.c.id.in_(entries)))
 
     def issued_entry(self, *, code: str = "", sha256: str = "") -> RegisterEntry | None:
-        """The row of a copy that was issued, by the code or the hash of its file: for the office itself, as it holds
-        names. None: never issued here."""
-        column, value = (t.issued.c.code, code) if code else (t.issued.c.sha256, sha256.lower())
-        if not value:
+        """The row of a copy that was issued, by the code or the hash of its file, as issued or with later timestamps: for
+        the office itself, as it holds names. None: never issued here."""
+        if not code and not sha256:
             raise WrongUse("a code or a hash is needed")
+        by = t.issued.c.code == code if code else t.issued.c.sha256 == sha256.lower()
         with self.database.read() as connection:
-            found = load_entries(
-                connection, t.entries.c.id.in_(sa.select(t.issued.c.entry).where(column == value))
-            )
+            entries = set(connection.scalars(sa.select(t.issued.c.entry).where(by)))
+            if not code and not entries:
+                renewed = sa.select(t.renewals.c.entry).where(t.renewals.c.sha256 == sha256.lower())
+                entries = set(connection.scalars(renewed))
+            found = load_entries(connection, t.entries.c.id.in_(entries))
         return found[0] if found and found[0].state in _ISSUED else None
 
     def public_status_of_number(self, series: Series, year: int, number: int) -> PublicStatus:

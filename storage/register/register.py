@@ -11,10 +11,11 @@ from storage.catalogue.events import now
 from storage.register.numbers import Numbers
 from storage.register.public import Public
 from storage.register.refusals import Refusals
+from storage.register.renewals import Renewals
 from storage.register.sheets import Sheets
 
 
-class Register(Numbers, Public, Sheets, Refusals):
+class Register(Numbers, Public, Sheets, Refusals, Renewals):
     """Books of copies in the catalogue's database, on SQLite or PostgreSQL.
 
     Made from an opened catalogue (`Register(catalogue, settings.copies)`), whose connections it shares, or with `open`.

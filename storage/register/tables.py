@@ -95,6 +95,15 @@ issued = sa.Table(
     sa.Column("electronic", sa.Boolean, nullable=False),
 )
 
+renewals = sa.Table(
+    "register_renewals",
+    metadata,
+    sa.Column("sha256", sa.String(64), primary_key=True),
+    sa.Column("entry", sa.ForeignKey("register_entries.id"), nullable=False, index=True),
+    sa.Column("at", UtcTime, nullable=False),
+    sa.Column("who", Text, nullable=False),
+)
+
 cancellations = sa.Table(
     "register_cancellations",
     metadata,
