@@ -7,11 +7,14 @@ import io
 import multiprocessing
 import pickle
 import unicodedata
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from schemas.errors import ObjectDamaged, ObjectExists, ObjectLocked, ObjectMissing, WrongUse
+from schemas.objects_errors import NoPresignedLinks
 from schemas.store import Retention, RetentionMode
 from storage.objects import ObjectStore, archive_key, original_key
 
@@ -20,7 +23,8 @@ SHA = hashlib.sha256(CONTENT).hexdigest()
 
 
 def soon(days: int = 30) -> datetime:
-    return datetime.now(UTC) + timedelta(days=days)
+    """In whole seconds: no S3 server keeps less."""
+    return datetime.now(UTC).replace(microsecond=0) + timedelta(days=days)
 
 
 def _put(store: ObjectStore, key: str, data: bytes, barrier, results) -> None:
@@ -123,13 +127,69 @@ class ObjectStoreContract:
         assert store.stat(key).metadata == {"tên": "Nguyễn Văn Đức"}
 
     def test_list_gives_the_newest_of_each_key_in_order(self, store: ObjectStore) -> None:
-        for name in ("b/2", "a/1", "b/1", "b", "c/1", "ba"):
+        for name in ("b/2", "a/1", "b/1", "b-", "c/1", "ba"):
             store.put(name, name.encode())
         newer = store.put("b/1", b"newer", new_version=True)
         assert [r.key for r in store.list("b/")] == ["b/1", "b/2"]
         assert next(iter(store.list("b/"))) == newer
-        assert [r.key for r in store.list()] == ["a/1", "b", "b/1", "b/2", "ba", "c/1"]
+        assert [r.key for r in store.list()] == ["a/1", "b-", "b/1", "b/2", "ba", "c/1"]
         assert list(store.list("none")) == []
+
+    def test_walk_names_every_version(self, store: ObjectStore) -> None:
+        first = store.put("b/1", b"first")
+        second = store.put("b/1", b"second", new_version=True)
+        other = store.put("a/1", b"x")
+        everything = [("a/1", other.version), ("b/1", first.version), ("b/1", second.version)]
+        assert list(store.walk()) == everything
+        assert list(store.walk("b/")) == everything[1:]
+        assert list(store.walk("none")) == []
+
+    def test_many_keys_are_listed_whole(self, store: ObjectStore) -> None:
+        """More than one page of a listing (folder: 500)."""
+        names = [f"n/{number:04}" for number in range(520)]
+        with ThreadPoolExecutor(8) as pool:
+            refs = list(pool.map(lambda name: store.put(name, name.encode()), names))
+        assert list(store.list("n/")) == refs
+        assert [key for key, _ in store.walk()] == names
+
+    def test_retention_is_kept_to_the_second_never_less(self, store: ObjectStore) -> None:
+        until = soon() + timedelta(microseconds=1)
+        store.put("k", b"x", retention=Retention(mode=RetentionMode.COMPLIANCE, until=until))
+        assert store.stat("k").retention.until == until + timedelta(seconds=1, microseconds=-1)
+
+    def test_put_with_a_hold(self, store: ObjectStore) -> None:
+        ref = store.put("k", b"x", retention=Retention(legal_hold=True))
+        with pytest.raises(ObjectLocked):
+            store.delete("k", ref.version)
+        store.legal_hold("k", ref.version, False)
+        store.delete("k", ref.version)
+
+    def test_protection_asked_for_later_is_added(self, store: ObjectStore) -> None:
+        ref = store.put("k", b"x")
+        again = store.put("k", b"x", retention=Retention(mode=RetentionMode.COMPLIANCE, until=soon()))
+        assert again == ref and store.stat("k", ref.version).retention.until == soon()
+
+    def test_good_bytes_for_a_version(self, store: ObjectStore) -> None:
+        until = soon()
+        kept = Retention(mode=RetentionMode.COMPLIANCE, until=until)
+        ref = store.put("k", CONTENT, media_type="application/pdf", metadata={"tên": "Ánh"}, retention=kept)
+        with pytest.raises(ObjectDamaged):
+            store.repair("k", ref.version, b"other bytes")
+        now = store.repair("k", ref.version, CONTENT)
+        assert (now.sha256, store.get("k", now.version)) == (SHA, CONTENT)
+        stat = store.stat("k", now.version)
+        assert (stat.media_type, stat.metadata, stat.retention) == ("application/pdf", {"tên": "Ánh"}, kept)
+        assert store.repair("k", ref.version, CONTENT) == now, "once is enough"
+
+    def test_a_link_or_a_clear_no(self, store: ObjectStore) -> None:
+        ref = store.put("k", CONTENT)
+        try:
+            link = store.presigned("k", ref.version, 60)
+        except NoPresignedLinks as error:
+            assert "thư mục" in error.message_vi
+        else:
+            with urllib.request.urlopen(link) as answer:
+                assert answer.read() == CONTENT
 
     def test_retention_stops_deletion(self, store: ObjectStore) -> None:
         ref = store.put("k", b"x", retention=Retention(mode=RetentionMode.COMPLIANCE, until=soon()))

@@ -1,4 +1,4 @@
-"""The folder store: the contract of all stores, and what a folder has to survive."""
+"""The folder store: what a folder has to survive. The contract of all stores: test_objects_contract.py."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ import time
 from pathlib import Path
 
 import pytest
-from object_store_contract import ObjectStoreContract
 
 from schemas.errors import (
     DiskFull,
@@ -25,7 +24,7 @@ from schemas.errors import (
     StoreUnavailable,
     UnreadableFile,
 )
-from schemas.store import Enforcement
+from schemas.store import PROMISES, Enforcement
 from storage.objects import LocalStore, open_store
 
 ROOT = Path(__file__).parent.parent
@@ -36,16 +35,19 @@ def store(tmp_path: Path) -> LocalStore:
     return open_store((tmp_path / "kho lưu trữ").as_uri())
 
 
-class TestFolder(ObjectStoreContract):
-    """The contract, run on a folder."""
-
-
 def content_files(store: LocalStore) -> list[Path]:
     return [path for path in (store.root / "content").rglob("*") if path.is_file()]
 
 
 def test_addresses() -> None:
-    for url in ("s3://bucket", "ftp://x/y", "relative/path", "file:", "file://host/x"):
+    for url in (
+        "s3://bucket",
+        "s3+https://host/bucket",
+        "ftp://x/y",
+        "relative/path",
+        "file:",
+        "file://host/x",
+    ):
         with pytest.raises(SetupError):
             open_store(url)
 
@@ -54,6 +56,8 @@ def test_it_does_not_claim_more_than_it_does(store: LocalStore) -> None:
     said = store.capabilities()
     assert said.retention is Enforcement.APPLICATION
     assert not said.worm
+    assert {"server_retention", "other_machine"} <= set(said.lacks) <= PROMISES.keys()
+    assert said.fit_for_archive
 
 
 def test_files_are_named_by_hash_and_read_only(store: LocalStore) -> None:

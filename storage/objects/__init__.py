@@ -6,20 +6,27 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from schemas.errors import SetupError
+from schemas.objects import S3Settings
 from storage.objects.local import LocalStore
 from storage.objects.protocol import ObjectStore, archive_key, original_key
 
 __all__ = ["LocalStore", "ObjectStore", "archive_key", "open_store", "original_key"]
 
 
-def open_store(url: str) -> ObjectStore:
-    """Store at `url`: `file:///folder`, made on first use.
+def open_store(url: str, s3: S3Settings | None = None) -> ObjectStore:
+    """Store at `url`: `file:///folder`, made on first use, or `s3://bucket/prefix?endpoint=https://host&region=…`.
 
-    Raises SetupError for an address that no adapter serves, StoreUnavailable when the folder cannot be used.
+    `s3`: keys and time limits for the latter; from the environment (SOHOA_S3__…) when None. No request is made yet.
+    Raises SetupError for an address that no adapter serves or without keys, BadSettings for one that is not allowed,
+    StoreUnavailable when the folder cannot be used.
     """
     parts = urlsplit(url)
     if parts.scheme == "file" and parts.netloc in ("", "localhost") and parts.path:
         return LocalStore(url2pathname(parts.path))
-    if parts.scheme in ("s3", "s3+http", "s3+https"):
-        raise SetupError("no adapter for S3 stores is installed; use a file:/// address")
-    raise SetupError(f"object store address must start with file:///, got {parts.scheme or 'no scheme'!r}")
+    if parts.scheme == "s3":
+        from storage.objects.s3 import S3Store  # the SDK takes time to load, and a folder needs none
+
+        return S3Store(url, s3)
+    raise SetupError(
+        f"object store address must start with file:/// or s3://, got {parts.scheme or 'no scheme'!r}"
+    )

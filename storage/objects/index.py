@@ -107,6 +107,19 @@ class Index:
                 return
             after = found[-1][0]
 
+    def walk(self, prefix: str) -> Iterator[tuple[str, str]]:
+        """Key and version of everything, keys in order, of a key the oldest first; a page at a time."""
+        query = "SELECT key, version FROM versions WHERE key < ? AND (key, version) > (?, ?) ORDER BY key, version LIMIT ?"
+        key, version, end = prefix, -1, prefix + chr(sys.maxunicode)
+        while True:
+            with self._lock:
+                found = self._connection().execute(query, (end, key, version, PAGE)).fetchall()
+            for row in found:
+                yield row[0], str(row[1])
+            if len(found) < PAGE:
+                return
+            key, version = found[-1]
+
     def _connection(self) -> sqlite3.Connection:
         connection = self._connections.get(os.getpid())
         if connection is None:

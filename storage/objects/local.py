@@ -110,17 +110,6 @@ class LocalStore:
         with _translated():
             return self._index.versions(checked_key(key))
 
-    def repair(self, key: str, version: str, data: Data) -> ObjectRef:
-        """Brings the bytes of a version back to what its hash promises. Raises ObjectDamaged when `data` is not that."""
-        ref = self.stat(key, version).ref
-        with _translated():
-            found, _ = self._content.write(data)
-            if found != ref.sha256:
-                self._drop_unused(found)
-                raise ObjectDamaged(f"expected {ref.sha256}, got {found}")
-            self._content.verify(ref.sha256)
-        return ref
-
     def walk(self, prefix: str = "") -> Iterator[tuple[str, str]]:
         with _translated():
             yield from self._index.walk(unicodedata.normalize("NFC", prefix))

@@ -65,11 +65,6 @@ class ObjectStore(Protocol):
         """Every version of a key, oldest first; empty when the key is not known."""
         ...
 
-    def repair(self, key: str, version: str, data: Data) -> ObjectRef:
-        """Good bytes for a damaged or lost version. A store that cannot change a version keeps them as a further version of
-        the key and returns that one. Raises ObjectDamaged when `data` does not hash to what the version promises."""
-        ...
-
     def set_retention(self, key: str, version: str, mode: RetentionMode, until: datetime) -> Retention:
         """Protect a version. May only lengthen and tighten: ObjectLocked otherwise."""
         ...
@@ -99,7 +94,7 @@ class ObjectStore(Protocol):
     def repair(self, key: str, version: str, data: Data) -> ObjectRef:
         """Bring the bytes of a version back that is damaged or gone; where they are now. A folder puts them back in their
         place; S3 makes a further version with the same metadata and retention, because a lock stays with the damaged one.
-        The caller knows that `data` is right; ObjectDamaged when the store knows better."""
+        Raises ObjectDamaged when `data` does not hash to what the version is known to promise."""
         ...
 
     def presigned(self, key: str, version: str, seconds: int) -> str:
