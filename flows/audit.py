@@ -1,8 +1,8 @@
 """The audit chain of an office: checked, sealed by its timestamp authority, handed to an inspector.
 
-    check    rows, head record and seals, each timestamp judged with the trust folder
-    seal     once a day: a timestamp over the head of the chain (schedule in docs/security.md)
-    export   rows as JSON lines and the seals in a form that `openssl ts` verifies
+check    rows, head record and seals, each timestamp judged with the trust folder
+seal     once a day: a timestamp over the head of the chain (schedule in docs/security.md)
+export   rows as JSON lines and the seals in a form that `openssl ts` verifies
 """
 
 from __future__ import annotations

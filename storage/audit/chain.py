@@ -22,7 +22,20 @@ from storage.catalogue.database import at_the_end
 from storage.catalogue.tables import cleaned
 
 GENESIS = "0" * 64
-HASHED = ("action", "actor", "address", "at", "detail", "object", "previous", "seq", "unit", "via", "who", "why")
+HASHED = (
+    "action",
+    "actor",
+    "address",
+    "at",
+    "detail",
+    "object",
+    "previous",
+    "seq",
+    "unit",
+    "via",
+    "who",
+    "why",
+)
 """Members of the canonical JSON, in its order: all columns but the hash, sorted by name (as RFC 8785 sorts them)."""
 
 

@@ -111,7 +111,10 @@ def chain_problem(database: Database, after: int, expected: str) -> tuple[int, s
         if not database.is_sqlite:
             connection.execution_options(isolation_level="REPEATABLE READ")
         head_seq, head_hash = connection.execute(HEAD).one()
-        if after and connection.scalar(sa.select(audit_log.c.hash).where(audit_log.c.seq == after)) != expected:
+        if (
+            after
+            and connection.scalar(sa.select(audit_log.c.hash).where(audit_log.c.seq == after)) != expected
+        ):
             return AuditProblem("seal_differs", after, after)
         for row in _rows(connection, after):
             walk.take(row)
@@ -187,7 +190,9 @@ class _Walk:
 
     def end(self, head_seq: int, head_hash: str) -> None:
         """The last row against the head and against all that is known outside the database."""
-        beyond = max([head_seq, *(n for n in self._heads if n > self.seq), *(n for n in self._seals if n > self.seq)])
+        beyond = max(
+            [head_seq, *(n for n in self._heads if n > self.seq), *(n for n in self._seals if n > self.seq)]
+        )
         if beyond > self.seq:
             self.problem("removed_end", self.seq + 1, beyond)
         elif head_seq < self.seq:
