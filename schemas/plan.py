@@ -191,6 +191,7 @@ class PlanLine(_Frozen):
     level: Level
     sector: str
     kind: str
+    kind_name: str
     in_force: int | None
     """None: nobody entered a total, so no share can be told."""
     target_percent: float | None

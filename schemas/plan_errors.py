@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from schemas.errors import Fault, InputRejected, SohoaError, WrongUse
+from schemas.plan import Finding
 
 
 class ListUnreadable(InputRejected):
@@ -19,6 +22,24 @@ class ListRefused(InputRejected):
     en = "The list has errors; nothing of it was imported."
     advice_vi = "Sửa các ô được nêu theo dòng và cột rồi nhập lại cả tệp."
     advice_en = "Correct the cells named by row and column and import the whole file again."
+    findings: tuple[Finding, ...] = ()
+    left_out = 0
+    """Further findings that are not listed."""
+
+    @classmethod
+    def of(cls, findings: Sequence[Finding], errors: int, left_out: int) -> ListRefused:
+        refused = cls(f"{errors} errors")
+        refused.findings, refused.left_out = tuple(findings), left_out
+        return refused
+
+    def __reduce__(self):
+        return (_refused, (self.detail, self.findings, self.left_out))
+
+
+def _refused(detail: str, findings: tuple[Finding, ...], left_out: int) -> ListRefused:
+    error = ListRefused(detail)
+    error.findings, error.left_out = findings, left_out
+    return error
 
 
 class ColumnsUnknown(WrongUse):

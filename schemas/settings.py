@@ -20,6 +20,7 @@ from schemas.api_settings import ApiSettings, ReuseSettings
 from schemas.errors import BadSettings
 from schemas.objects import ReplicaSettings, S3Settings
 from schemas.people import AuditSettings, PeopleSettings
+from schemas.plan import PlanSettings
 from schemas.preserve import PreserveSettings
 from schemas.register import BookKind
 from schemas.signing import SigningSettings
@@ -208,6 +209,7 @@ class Settings(BaseSettings):
     reuse: ReuseSettings = Field(default_factory=ReuseSettings)
     api: ApiSettings = Field(default_factory=ApiSettings)
     signing: SigningSettings = Field(default_factory=SigningSettings)
+    plan: PlanSettings = Field(default_factory=PlanSettings)
     preserve: PreserveSettings = Field(default_factory=PreserveSettings)
     s3: S3Settings = Field(default_factory=S3Settings)
     replicas: ReplicaSettings = Field(default_factory=ReplicaSettings)

@@ -51,7 +51,7 @@ def reached(
     one = {
         "digitised": base,
         "signed": base.where(sa.exists().where(v.document == d.id, v.why.in_(SIGNED), v.made <= as_of)),
-        "archived": base.where(sa.exists().where(v.document == d.id, v.made <= as_of)),
+        "archived": base.where(d.id.in_(_with_event("archived", as_of))),
         "synchronised": base.where(d.id.in_(_with_event(SYNCHRONISED, as_of))),
         "reused": base.where(d.id.in_(sa.select(reuses.c.document).where(reuses.c.at <= as_of))),
     }

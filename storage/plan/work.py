@@ -1,0 +1,205 @@
+"""What was done in a period: copies and fees, throughput by person and stage, corrections, backlog, months."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from schemas.document import DocumentStatus, FieldStatus
+from schemas.plan import CaseState, ListKind, Period
+from schemas.plan_report import BacklogAge, CopyFigures, CorrectionCause, Month, Throughput
+from schemas.register import EntryState
+from storage.catalogue import tables as c
+from storage.plan import tables as t
+from storage.plan.lists import counts_at
+from storage.plan.progress import in_use_at
+from storage.register import tables as r
+
+STAGES = {
+    "document_confirmed": "checked",
+    "archived": "archived",
+    "signing_approved": "signed",
+    "number_completed": "certified",
+    "match_confirmed": "matched",
+    "match_rejected": "matched",
+}
+"""Event → stage of the work it closes."""
+_AGES = (("dưới 1 ngày", 0, 0), ("1–7 ngày", 1, 7), ("8–30 ngày", 8, 30), ("trên 30 ngày", 31, None))
+
+
+def copies(connection: sa.Connection, period: Period, as_of: datetime) -> list[CopyFigures]:
+    """Numbers of the registers taken in the period, by kind of copy. The fee of failed ones is not counted."""
+    e, o, x = r.entries.c, r.outcomes.c, r.cancellations.c
+    failed = sa.func.coalesce(o.state, "") == EntryState.FAILED
+    cancelled = sa.exists().where(x.entry == e.id, x.at <= as_of)
+    rows = connection.execute(
+        sa.select(
+            e.kind,
+            _sum(~failed).label("entries"),
+            sa.func.sum(sa.case((failed, 0), else_=e.copies)).label("copies"),
+            sa.func.sum(sa.case((failed, 0), else_=e.pages)).label("pages"),
+            _sum(cancelled).label("cancelled"),
+            _sum(failed).label("failed"),
+            sa.func.sum(sa.case((failed, 0), else_=e.fee)).label("fee"),
+        )
+        .select_from(r.entries.outerjoin(r.outcomes, (o.entry == e.id) & (o.at <= as_of)))
+        .where(e.day.between(period.first.isoformat(), period.last.isoformat()), e.recorded_at <= as_of)
+        .group_by(e.kind)
+        .order_by(e.kind)
+    )
+    return [
+        CopyFigures(**{name: value if name == "kind" else int(value or 0) for name, value in row.items()})
+        for row in rows.mappings()
+    ]
+
+
+def throughput(connection: sa.Connection, start: datetime, end: datetime) -> list[Throughput]:
+    """Work closed between two moments (end not counted), by who did it."""
+    e, b, d = c.events.c, c.batches.c, c.documents.c
+    found: dict[tuple[str, str], int] = defaultdict(int)
+    for who, what, count in connection.execute(
+        sa.select(e.who, e.what, sa.func.count())
+        .where(e.what.in_(sorted(STAGES)), e.at >= start, e.at < end)
+        .group_by(e.who, e.what)
+    ):
+        found[who, STAGES[what]] += count
+    starter = (
+        sa.select(e.who).where(e.what == "batch_started", e.object == b.id).order_by(e.id).limit(1).scalar_subquery()
+    )
+    by_batch = (
+        sa.select(d.batch, sa.func.count().label("count"))
+        .where(d.created >= start, d.created < end, ~d.superseded)
+        .group_by(d.batch)
+        .subquery()
+    )
+    for who, count in connection.execute(
+        sa.select(starter.label("who"), by_batch.c.count).select_from(
+            by_batch.join(c.batches, b.id == by_batch.c.batch)
+        )
+    ):
+        found[who or "?", "digitised"] += count
+    return [Throughput(who=who, stage=stage, count=count) for (who, stage), count in sorted(found.items())]
+
+
+def corrections(connection: sa.Connection, start: datetime, end: datetime, limit: int = 30) -> list[CorrectionCause]:
+    """Fields that people corrected, the most often corrected first, with how many of them were read at all."""
+    h, d, f = c.field_history.c, c.documents.c, c.fields.c
+    corrected = connection.execute(
+        sa.select(
+            d.type, h.field, sa.func.count().label("corrected"), _sum(f.handwritten).label("handwritten")
+        )
+        .select_from(
+            c.field_history.join(c.documents, d.id == h.document).outerjoin(
+                c.fields, (f.document == h.document) & (f.name == h.field)
+            )
+        )
+        .where(h.new_status == FieldStatus.CORRECTED, h.at >= start, h.at < end)
+        .group_by(d.type, h.field)
+        .order_by(sa.desc("corrected"), d.type, h.field)
+        .limit(limit)
+    ).all()
+    kinds = sorted({row.type for row in corrected})
+    read = {
+        (row.type, row.name): row.count
+        for row in connection.execute(
+            sa.select(d.type, f.name, sa.func.count().label("count"))
+            .select_from(c.documents.join(c.fields, f.document == d.id))
+            .where(
+                d.type.in_(kinds), f.name.in_(sorted({row.field for row in corrected})), d.created >= start, d.created < end
+            )
+            .group_by(d.type, f.name)
+        )
+    } if kinds else {}  # fmt: skip
+    return [
+        CorrectionCause(
+            kind=row.type,
+            field=row.field,
+            corrected=row.corrected,
+            read=read.get((row.type, row.field), 0),
+            handwritten=int(row.handwritten or 0),
+        )
+        for row in corrected
+    ]
+
+
+def backlog(connection: sa.Connection, as_of: datetime) -> list[BacklogAge]:
+    """Records that waited for a check at `as_of`, by age. One checked since is found by the event that closed it."""
+    d, e = c.documents.c, c.events.c
+    closed_later = sa.select(e.object).where(e.what.in_(("document_confirmed", "document_rejected")), e.at > as_of)
+    waiting = (d.status == DocumentStatus.REVIEW) | d.id.in_(closed_later)
+    ages = []
+    for label, first, last in _AGES:
+        newest = as_of - timedelta(days=first)
+        condition = d.created <= newest
+        if last is not None:
+            condition &= d.created > as_of - timedelta(days=last + 1)
+        count = connection.scalar(
+            sa.select(sa.func.count()).select_from(c.documents).where(waiting, in_use_at(as_of), condition)
+        )
+        ages.append(BacklogAge(label=label, first_day=first, last_day=last, count=count or 0))
+    return ages
+
+
+def months(
+    connection: sa.Connection, period: Period, as_of: datetime, units: Collection[str] | None = None
+) -> list[Month]:
+    """Each month of the period, Asia/Ho_Chi_Minh."""
+    d, p = c.documents.c, t.cases.c
+    offset = timedelta(hours=7)
+    sqlite = connection.dialect.name == "sqlite"
+    month_of = (
+        sa.func.strftime("%Y-%m", d.created, "+7 hours")
+        if sqlite
+        else sa.func.to_char(sa.func.timezone("Asia/Ho_Chi_Minh", d.created), "YYYY-MM")
+    )
+    start = datetime.combine(period.first, datetime.min.time()) - offset
+    end = datetime.combine(period.last + timedelta(days=1), datetime.min.time()) - offset
+    start, end = start.replace(tzinfo=as_of.tzinfo), end.replace(tzinfo=as_of.tzinfo)
+    digitised = dict(
+        connection.execute(
+            sa.select(month_of, sa.func.count())
+            .where(in_use_at(as_of), d.created >= start, d.created < end)
+            .group_by(month_of)
+        ).all()
+    )
+    cases = (p.kind_of_list == ListKind.DOSSIERS) & counts_at(as_of)
+    if units is not None:
+        cases &= p.unit.in_(sorted(units))
+    first, last = period.first.isoformat(), period.last.isoformat()
+    received_in, finished_in = sa.func.substr(p.received, 1, 7), sa.func.substr(p.finished, 1, 7)
+    received = dict(
+        connection.execute(
+            sa.select(received_in, sa.func.count()).where(cases, p.received.between(first, last)).group_by(received_in)
+        ).all()
+    )
+    resolved = {
+        row[0]: row
+        for row in connection.execute(
+            sa.select(finished_in, sa.func.count(), _sum(p.finished > p.due))
+            .where(cases, p.state == CaseState.RESOLVED, p.finished.between(first, last))
+            .group_by(finished_in)
+        )
+    }
+    found = []
+    year, month = period.first.year, period.first.month
+    while (year, month) <= (period.last.year, period.last.month):
+        name = f"{year}-{month:02d}"
+        _, count, late = resolved.get(name, (name, 0, 0))
+        found.append(
+            Month(
+                month=name,
+                digitised=digitised.get(name, 0),
+                received=received.get(name, 0),
+                resolved_in_time=count - int(late or 0),
+                resolved_late=int(late or 0),
+            )
+        )
+        year, month = (year, month + 1) if month < 12 else (year + 1, 1)
+    return found
+
+
+def _sum(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
+    return sa.func.sum(sa.case((condition, 1), else_=0))
