@@ -1,0 +1,222 @@
+"""All figures of a report, for a period and as known at a moment; the same call gives the same figures later."""
+
+from __future__ import annotations
+
+import calendar
+import re
+from collections.abc import Collection
+from datetime import UTC, date, datetime, time, timedelta
+
+from flows.plan import VIETNAM, Plan, Told, _quiet
+from schemas.errors import WrongUse
+from schemas.plan import Level, Period, PlanLine
+from schemas.plan_report import DossierFigures, Forecast, Indicator, ReportFigures
+from storage.plan import dossiers as d
+from storage.plan import work
+from storage.plan.indicators import COUNTS, raw_counts
+from storage.plan.progress import reached
+
+_ROMAN = ("I", "II", "III", "IV")
+INDICATORS = {
+    "4.1": ("Tỷ lệ hồ sơ TTHC có cấp kết quả giải quyết TTHC điện tử", 6.0),
+    "4.2": ("Tỷ lệ hồ sơ TTHC thực hiện số hoá hồ sơ", 4.0),
+    "4.3": ("Tỷ lệ hồ sơ khai thác, sử dụng lại thông tin, dữ liệu số hoá", 2.0),
+    "4.4": ("Tỷ lệ hồ sơ TTHC được số hoá có kết nối, chia sẻ dữ liệu phục vụ tái sử dụng", 4.0),
+}
+"""QĐ 766/QĐ-TTg (23/6/2022), group of 22 points."""
+
+
+def period_of(text: str) -> Period:
+    """A period by its name: 2022Q2, 2022H1 (six months), 2022-9M (nine months), 2022, 2022-05, 2022-04-01..2022-06-30.
+
+    Raises WrongUse.
+    """
+    text = text.strip().upper()
+    if found := re.fullmatch(r"(\d{4})-?Q([1-4])", text):
+        year, quarter = int(found[1]), int(found[2])
+        return _months(year, 3 * quarter - 2, 3 * quarter, f"Quý {_ROMAN[quarter - 1]}/{year}")
+    if found := re.fullmatch(r"(\d{4})-?(?:H1|6M)", text):
+        return _months(int(found[1]), 1, 6, f"6 tháng đầu năm {found[1]}")
+    if found := re.fullmatch(r"(\d{4})-?H2", text):
+        return _months(int(found[1]), 7, 12, f"6 tháng cuối năm {found[1]}")
+    if found := re.fullmatch(r"(\d{4})-?9M", text):
+        return _months(int(found[1]), 1, 9, f"9 tháng đầu năm {found[1]}")
+    if re.fullmatch(r"\d{4}", text):
+        return _months(int(text), 1, 12, f"Năm {text}")
+    if (found := re.fullmatch(r"(\d{4})-(\d{2})", text)) and 1 <= int(found[2]) <= 12:
+        return _months(int(found[1]), int(found[2]), int(found[2]), f"Tháng {int(found[2])}/{found[1]}")
+    first, _, last = text.partition("..")
+    try:
+        period = Period(label="", first=date.fromisoformat(first), last=date.fromisoformat(last))
+    except ValueError:
+        raise WrongUse(f"kỳ báo cáo „{text}“: 2022Q2, 2022H1, 2022-9M, 2022, 2022-05 hoặc 2022-04-01..2022-06-30") from None
+    if period.last < period.first:
+        raise WrongUse(f"kỳ báo cáo „{text}“: ngày cuối trước ngày đầu")
+    return period.model_copy(update={"label": f"Từ {period.first:%d/%m/%Y} đến {period.last:%d/%m/%Y}"})
+
+
+def _months(year: int, first: int, last: int, label: str) -> Period:
+    end = calendar.monthrange(year, last)[1]
+    return Period(label=label, first=date(year, first, 1), last=date(year, last, end))
+
+
+def before(period: Period) -> Period:
+    """The same period a year before, as reports of offices compare."""
+    first, last = (_year_before(day) for day in (period.first, period.last))
+    if calendar.monthrange(period.last.year, period.last.month)[1] == period.last.day:
+        last = last.replace(day=calendar.monthrange(last.year, last.month)[1])
+    return Period(label=f"Cùng kỳ năm {last.year}", first=first, last=last)
+
+
+def _year_before(day: date) -> date:
+    return day.replace(year=day.year - 1, day=28) if (day.month, day.day) == (2, 29) else day.replace(year=day.year - 1)
+
+
+def figures(
+    plan: Plan,
+    period: Period,
+    *,
+    as_of: datetime | None = None,
+    units: Collection[str] | None = None,
+    told: Told = _quiet,
+) -> ReportFigures:
+    """Everything that a report of a period says. `as_of`: the moment it speaks of, now when None."""
+    as_of = as_of or datetime.now(UTC)
+    settings = plan.settings.plan
+    earlier = before(period)
+    start, end = _moment(period.first), min(_moment(period.last + timedelta(days=1)), as_of)
+    year = period.last.year
+    told("lines", 0)
+    lines = [line for line in plan.lines(year, as_of) if units is None or line.unit in units]
+    with plan.catalogue.read() as connection:
+        told("dossiers", 0)
+        each = d.dossiers(
+            connection, period, as_of, units=units, names=plan.offices.names, nearly_late_days=settings.nearly_late_days
+        )
+        levels = d.together(connection, period, as_of, units=units, nearly_late_days=settings.nearly_late_days)
+        sectors = d.dossiers(
+            connection, period, as_of, units=units, names={}, nearly_late_days=settings.nearly_late_days, by_sector=True
+        )
+        each_before = d.dossiers(
+            connection, earlier, as_of, units=units, names=plan.offices.names, nearly_late_days=settings.nearly_late_days
+        )
+        urgent = d.urgent(connection, period, as_of, units=units, nearly_late_days=settings.nearly_late_days)
+        told("indicators", 0)
+        counts = raw_counts(connection, period, as_of, units)
+        told("work", 0)
+        pace_from = as_of - timedelta(days=settings.pace_days)
+        recent: dict[str, int] = {}
+        for (unit, _), reached_since in reached(connection, as_of, since=pace_from).items():
+            code = plan.offices.carrying(plan.offices.code(unit), as_of.astimezone(VIETNAM).date())
+            recent[code] = recent.get(code, 0) + reached_since.digitised
+        return ReportFigures(
+            office=plan.settings.office.name,
+            period=period,
+            before=earlier,
+            as_of=as_of,
+            plan_year=year,
+            plan=tuple(lines),
+            dossiers=(*each, *_named_levels(levels)),
+            sectors=tuple(sectors),
+            dossiers_before=tuple(each_before),
+            indicators=tuple(_indicators(plan, counts)),
+            copies=tuple(work.copies(connection, period, as_of)),
+            copies_before=tuple(work.copies(connection, earlier, as_of)),
+            throughput=tuple(work.throughput(connection, start, end)),
+            corrections=tuple(work.corrections(connection, start, end)),
+            backlog=tuple(work.backlog(connection, end)),
+            forecasts=tuple(_forecasts(plan, lines, recent, as_of, year)),
+            months=tuple(work.months(connection, period, as_of, units)),
+            late=tuple(f"{code} (hạn {day[8:]}/{day[5:7]}/{day[:4]})" for code, day in urgent),
+            notes=tuple(_notes(lines, each)),
+        )
+
+
+_LEVEL_NAMES = {
+    Level.CENTRAL: "Cấp trung ương",
+    Level.PROVINCE: "Cấp tỉnh",
+    Level.DISTRICT: "Cấp huyện",
+    Level.COMMUNE: "Cấp xã",
+}
+
+
+def _named_levels(levels: list[DossierFigures]) -> list[DossierFigures]:
+    return [one.model_copy(update={"unit_name": _LEVEL_NAMES[one.level]}) for one in levels]
+
+
+def _indicators(plan: Plan, counts: dict[str, int]) -> list[Indicator]:
+    found = []
+    for code, (above, below) in plan.settings.plan.indicators.items():
+        unknown = {above, below} - COUNTS.keys()
+        if unknown:
+            raise WrongUse(f"plan.indicators {code}: {', '.join(sorted(unknown))}; {', '.join(COUNTS)}")
+        name, points = INDICATORS.get(code, (f"Chỉ số {code}", 0.0))
+        found.append(
+            Indicator(
+                code=code,
+                name=name,
+                numerator=counts[above],
+                denominator=counts[below],
+                numerator_name=COUNTS[above],
+                denominator_name=COUNTS[below],
+                points=points,
+                source="QĐ 766/QĐ-TTg; công thức do cơ quan cấu hình",
+            )
+        )
+    return found
+
+
+def _forecasts(
+    plan: Plan, lines: list[PlanLine], recent: dict[str, int], as_of: datetime, year: int
+) -> list[Forecast]:
+    days = plan.settings.plan.pace_days
+    today = as_of.astimezone(VIETNAM).date()
+    by_unit: dict[str, list[PlanLine]] = {}
+    for line in lines:
+        if line.wanted is not None:
+            by_unit.setdefault(line.unit, []).append(line)
+    found = []
+    for unit, of_unit in by_unit.items():
+        # More of one kind does not make up for less of another.
+        wanted = sum(line.wanted or 0 for line in of_unit)
+        done = sum(min(line.digitised, line.wanted or 0) for line in of_unit)
+        pace = recent.get(unit, 0) / days
+        left = wanted - done
+        day = today if left <= 0 else None
+        if left > 0 and pace > 0 and left / pace < 36_500:
+            day = today + timedelta(days=-int(-left // pace))
+        found.append(
+            Forecast(
+                unit=unit,
+                unit_name=of_unit[0].unit_name,
+                wanted=wanted,
+                done=done,
+                pace=pace,
+                pace_days=days,
+                day=day,
+                due=date(year, 12, 31),
+            )
+        )
+    return found
+
+
+def _notes(lines: list[PlanLine], dossiers: list[DossierFigures]) -> list[str]:
+    notes = []
+    without = sorted({line.unit_name for line in lines if line.in_force is None})
+    if without:
+        notes.append(
+            "Chưa có tổng số kết quả còn hiệu lực nên chưa tính được tỷ lệ: " + "; ".join(without[:10]) + "."
+        )
+    over = [line for line in lines if line.in_force is not None and line.digitised > line.in_force]
+    for line in over[:10]:
+        notes.append(
+            f"{line.unit_name}, {line.kind_name}: đã số hoá {line.digitised} nhưng tổng số còn hiệu lực chỉ {line.in_force}; "
+            "hãy kiểm tra tổng số."
+        )
+    if not dossiers:
+        notes.append("Chưa nhập danh sách hồ sơ của kỳ này từ hệ thống một cửa.")
+    return notes
+
+
+def _moment(day: date) -> datetime:
+    return datetime.combine(day, time(), VIETNAM).astimezone(UTC)

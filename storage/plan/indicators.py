@@ -1,0 +1,79 @@
+"""Raw counts for the indicators of QĐ 766/QĐ-TTg, group "số hoá hồ sơ". Which count is divided by which is a setting."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from schemas.plan import CaseState, ListKind, MatchState, Period
+from schemas.register import BookKind, EntryState
+from storage.catalogue import tables as c
+from storage.plan import tables as t
+from storage.plan.lists import counts_at
+from storage.plan.progress import SIGNED, SYNCHRONISED, in_use_at
+from storage.register import tables as r
+from storage.reuse.tables import reuses
+
+COUNTS = {
+    "received": "Hồ sơ tiếp nhận trong kỳ",
+    "resolved": "Hồ sơ đã giải quyết trong kỳ",
+    "resolved_with_result": "Hồ sơ đã giải quyết có kết quả điện tử đã ký số",
+    "dossiers_digitised": "Hồ sơ tiếp nhận có giấy tờ được số hoá",
+    "dossiers_reusing": "Hồ sơ tiếp nhận dùng lại dữ liệu đã số hoá",
+    "dossiers_synchronised": "Hồ sơ có giấy tờ số hoá đã đồng bộ về Kho trên Cổng DVCQG",
+    "electronic_copies": "Bản sao chứng thực điện tử đã cấp",
+}
+"""Counts that an indicator may be made of, with what they are called."""
+
+
+def raw_counts(
+    connection: sa.Connection, period: Period, as_of: datetime, units: Collection[str] | None = None
+) -> dict[str, int]:
+    p, d, v, e = t.cases.c, c.documents.c, c.document_versions.c, c.events.c
+    first, last = period.first.isoformat(), period.last.isoformat()
+    base = sa.select(sa.func.count()).select_from(t.cases).where(p.kind_of_list == ListKind.DOSSIERS, counts_at(as_of))
+    if units is not None:
+        base = base.where(p.unit.in_(sorted(units)))
+    received = base.where(p.received.between(first, last))
+    resolved = base.where(p.state == CaseState.RESOLVED, p.finished.between(first, last))
+    signed = sa.exists().where(v.document == d.id, v.why.in_(SIGNED), v.made <= as_of)
+    synchronised = d.id.in_(sa.select(e.object).where(e.what == SYNCHRONISED, e.at <= as_of))
+    queries = {
+        "received": received,
+        "resolved": resolved,
+        "resolved_with_result": resolved.where(_has_record(as_of, signed)),
+        "dossiers_digitised": received.where(_has_record(as_of)),
+        "dossiers_reusing": received.where(p.dossier_code.in_(sa.select(reuses.c.dossier).where(reuses.c.at <= as_of))),
+        "dossiers_synchronised": received.where(_has_record(as_of, synchronised)),
+        "electronic_copies": sa.select(sa.func.count())
+        .select_from(r.entries.join(r.outcomes, r.outcomes.c.entry == r.entries.c.id))
+        .where(
+            r.entries.c.kind == BookKind.CERTIFIED,
+            r.entries.c.day.between(first, last),
+            r.outcomes.c.state == EntryState.COMPLETED,
+            r.outcomes.c.at <= as_of,
+        ),
+    }
+    return {name: connection.scalar(query) or 0 for name, query in queries.items()}
+
+
+def _has_record(as_of: datetime, *conditions: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+    """A row of the list has a record of its dossier, by the code or by a match."""
+    p, d, m = t.cases.c, c.documents.c, t.matches.c
+    by_code = p.dossier_code.in_(
+        sa.select(d.dossier_code).where(d.dossier_code.is_not(None), in_use_at(as_of), *conditions)
+    )
+    by_match = p.case.in_(
+        sa.select(m.case)
+        .select_from(t.matches.join(c.documents, d.id == m.document))
+        .where(
+            m.state.in_((MatchState.SURE, MatchState.CONFIRMED)),
+            m.made_at <= as_of,
+            m.ended_at.is_(None) | (m.ended_at > as_of),
+            in_use_at(as_of),
+            *conditions,
+        )
+    )
+    return by_code | by_match
