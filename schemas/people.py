@@ -174,7 +174,7 @@ def work_as(actor: Actor) -> Actor:
     return actor
 
 
-MaskedClass = Literal["identity", "birth", "name", "address", "contact"]
+MaskedClass = Literal["identity", "birth", "name", "address", "contact", "sensitive"]
 
 
 class _Section(BaseModel):
@@ -206,10 +206,10 @@ class PeopleSettings(_Section):
     """The one-time code for the first administrator holds for so long."""
     token_days: int = Field(365, ge=1, le=3650)
     """An API token without a date ends after so long."""
-    masked: list[MaskedClass] = ["identity", "birth", "contact"]
-    """What is hidden from roles that need not see it: identity (numbers of identity papers), birth (dates of birth), name
-    (names of persons), address, contact (telephones). Luật 91/2025/QH15, NĐ 356/2025 on personal data name the duty to protect; which
-    field is hidden from whom is the office's own choice [not checked against the text]."""
+    masked: list[MaskedClass] = ["identity", "birth", "contact", "sensitive"]
+    """Hidden from roles that need not see it: identity (numbers of identity papers), birth (dates of birth), contact
+    (telephones), sensitive (health, ethnicity, cause of death), name (names of persons), address. Personal data is protected
+    by Luật 91/2025/QH15 and NĐ 356/2025; which field is hidden from whom was not found there and is the office's own choice."""
 
 
 class AuditSettings(_Section):
