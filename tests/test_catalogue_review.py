@@ -24,7 +24,7 @@ from storage.catalogue import (
     FileStatus,
     QuarantineStatus,
 )
-from storage.catalogue.find import validity
+from storage.search import validity_of as validity
 
 pytest_plugins = ["catalogue_fixtures"]
 

@@ -69,6 +69,9 @@ class Database:
                 command.upgrade(config, "head")
             except CommandError as error:
                 raise SetupError(f"the catalogue was made by newer software ({error})") from error
+            from storage.search.index import rebuild_if_empty
+
+            rebuild_if_empty(connection)
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
@@ -84,7 +87,8 @@ class Database:
                 endings: _Endings = {}
                 connection.execution_options(sohoa_endings=endings)
                 yield connection
-                done = [act(connection, items) for act, items in endings.values()]
+                # By name, the last first: "search" changes the index, then "audit" takes the lock all writers share.
+                done = [act(connection, items) for _, (act, items) in sorted(endings.items(), reverse=True)]
             for afterwards in done:
                 afterwards()
 

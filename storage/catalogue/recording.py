@@ -190,7 +190,7 @@ def _record_documents(
     _insert(connection, file, fresh, batch.dossier_code, who)
     _documents_claim_their_pages(connection, source)
     new = [found for found, _ in fresh]
-    index_documents(connection, new + changed)
+    index_documents(connection, new + changed + replaced)
     if coding is not None:
         give_codes(connection, [document_id(source, d.reading.pages) for d in documents], coding, who)
     if new or changed or replaced:

@@ -138,6 +138,7 @@ class Review(Database):
             add_event(connection, who, "document_confirmed", row["id"], fields=waiting, failed_checks=failed)
             if coding is not None:
                 give_codes(connection, [row["id"]], coding, who)
+            index_documents(connection, [row["id"]])
             return load_one(connection, row["id"])
 
     def reject_document(
@@ -150,6 +151,7 @@ class Review(Database):
         with self.write() as connection:
             row = _editable(connection, document, who, expected_revision)
             touch(connection, row["id"], status=DocumentStatus.REJECTED, reason=reason)
+            index_documents(connection, [row["id"]])
             add_event(connection, who, "document_rejected", row["id"], reason=reason)
             return load_one(connection, row["id"])
 

@@ -7,10 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from schemas.document import Check, DocumentReading, DocumentStatus, FieldValue
 from schemas.page import PageQuality
 from schemas.store import ObjectRef
+
+if TYPE_CHECKING:
+    from storage.search.query import Snippet
 
 # Crockford's letters: none that is mistaken for another when read aloud or typed.
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -183,6 +187,13 @@ class DocumentRow:
     """Why it was rejected."""
     fields: dict[str, FieldValue]
     checks: list[Check]
+    validity_state: str | None = None
+    """Newest act on validity (`storage.search.validity`): revoked | replaced | in_force; None: only the dates count."""
+    validity_until: str | None = None
+    """Day to which an act says that it is in force; stands above `valid_to`."""
+    validity_reason: str | None = None
+    validity_changed: datetime | None = None
+    replaced_by: str | None = None
 
 
 @dataclass(frozen=True)
@@ -277,11 +288,21 @@ class Hit:
     score: float
     fields: dict[str, str | None]
     validity: str
-    """in_force | expired | not_yet | unknown"""
+    """in_force | expired | revoked | replaced | not_yet | unknown (`storage.search.Validity`)"""
     status: DocumentStatus
     doc_code: str | None
     source: str
     pages: list[int]
+    match: str = ""
+    """How it answers (`storage.search.Match`)."""
+    snippets: tuple[Snippet, ...] = ()
+    validity_reason: str = ""
+    """A sentence, Vietnamese."""
+    batch: str = ""
+    dossier_code: str | None = None
+    issued: str | None = None
+    """ISO day."""
+    agency: str | None = None
 
 
 def short_id(prefix: str, *parts: object) -> str:

@@ -161,6 +161,12 @@ documents = sa.Table(
     sa.Column("changed", UtcTime, nullable=False),
     sa.Column("confirmed_by", Text),
     sa.Column("reason", Text),
+    # Newest act on validity; all of them stand in `validity_acts` (storage/search/tables.py).
+    sa.Column("validity_state", sa.String(16)),
+    sa.Column("validity_until", sa.String(10)),
+    sa.Column("validity_reason", Text),
+    sa.Column("validity_changed", UtcTime),
+    sa.Column("replaced_by", sa.String(32)),
 )
 
 document_pages = sa.Table(
@@ -259,12 +265,4 @@ counters = sa.Table(
     metadata,
     sa.Column("name", Text, primary_key=True),
     sa.Column("value", sa.BigInteger, nullable=False),
-)
-
-document_search = sa.Table(
-    "document_search",
-    metadata,
-    sa.Column("id", BigId, primary_key=True, autoincrement=True),
-    sa.Column("document", sa.ForeignKey("documents.id"), nullable=False, unique=True),
-    sa.Column("folded", Text, nullable=False),
 )

@@ -9,6 +9,7 @@ import storage.people.tables  # noqa: F401
 import storage.plan.tables  # noqa: F401
 import storage.register.tables  # noqa: F401
 import storage.reuse.tables  # noqa: F401
+import storage.search.tables  # noqa: F401
 from storage.catalogue.tables import metadata
 
 context.configure(

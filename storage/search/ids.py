@@ -1,0 +1,143 @@
+"""Row numbers of what an expression finds, newest first: the one place where the two databases differ in reading."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import TSQUERY
+
+from storage.search.match import Expression, fts5, needed, tsquery
+from storage.search.tables import search_rows, search_terms
+from storage.search.vocabulary import common
+
+COMMON = 0.02
+"""Share of records from which a word is common enough to be met by walking the newest records."""
+WINDOW = 1_500
+"""Newest records that are walked on PostgreSQL before its index is asked for all that match."""
+
+
+FACETED = 5_000
+"""Newest results that are looked at to count kinds, agencies, years."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What rows must be. `rows`: conditions on `search_rows` that no term can say exactly."""
+
+    expression: Expression | None
+    rows: Sequence[sa.ColumnElement[bool]] = ()
+
+
+@dataclass(frozen=True)
+class Counted:
+    """How many there are: exactly, at least (`more`), or by estimate."""
+
+    number: int
+    more: bool = False
+    estimated: bool = False
+
+
+class Reader:
+    """Reads row numbers within one transaction."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self.connection = connection
+        self.is_sqlite = connection.dialect.name == "sqlite"
+        self._shares: dict[str, float] = {}
+        if not self.is_sqlite:
+            # Plans are made here, not guessed: statistics know nothing about words that go together, and one wrong
+            # guess reads a million rows.
+            connection.exec_driver_sql("SET LOCAL enable_seqscan = off; SET LOCAL jit = off")
+
+    def newest(self) -> int:
+        return self.connection.scalar(sa.select(sa.func.max(search_rows.c.id))) or 0
+
+    def ids(self, wanted: Wanted, *, below: int, limit: int, skip: int = 0) -> list[int]:
+        """Numbers lower than `below`, highest first."""
+        if wanted.expression is None:
+            r = search_rows.c
+            query = sa.select(r.id).where(r.id < below, *wanted.rows).order_by(r.id.desc())
+            return list(self.connection.scalars(query.limit(limit).offset(skip)))
+        if self.is_sqlite:
+            return list(self.connection.scalars(self._fts(wanted, below).limit(limit).offset(skip)))
+        if self._is_common(wanted.expression):
+            found = self._walk(wanted, below, limit + skip)
+            if len(found) >= limit + skip:
+                return found[skip:]
+        found = self._gin(wanted, below)
+        query = sa.select(found.c.id).order_by(found.c.id.desc()).limit(limit).offset(skip)
+        return list(self.connection.scalars(query))
+
+    def count(self, wanted: Wanted, *, below: int, at_most: int) -> Counted:
+        if wanted.expression is None:
+            query = sa.select(search_rows.c.id).where(search_rows.c.id < below, *wanted.rows).limit(at_most + 1)
+        elif self.is_sqlite:
+            query = self._fts(wanted, below).limit(at_most + 1)
+        else:
+            if self._is_common(wanted.expression):
+                met = len(self._walk(wanted, below, WINDOW))
+                share = met / max(1, min(WINDOW, below - 1))
+                if share >= COMMON and share * below > 2 * at_most:
+                    return Counted(_rounded(share * below), estimated=True)
+            query = sa.select(self._gin(wanted, below)).limit(at_most + 1)
+        found = self.connection.scalar(sa.select(sa.func.count()).select_from(query.subquery())) or 0
+        return Counted(min(found, at_most), more=found > at_most)
+
+    def newest_matching(self, wanted: Wanted, *, below: int) -> tuple[list[int], bool]:
+        """The newest that match, FACETED at most, and whether that is all of them."""
+        if wanted.expression is not None and not self.is_sqlite and self._is_common(wanted.expression):
+            met = self._walk(wanted, below, FACETED)
+            if len(met) >= COMMON * WINDOW:
+                return met, below - 1 <= WINDOW
+        found = self.ids(wanted, below=below, limit=FACETED + 1)
+        return found[:FACETED], len(found) <= FACETED
+
+    def _fts(self, wanted: Wanted, below: int) -> sa.Select:
+        fts = sa.table("search_fts", sa.column("rowid", sa.BigInteger))
+        number = fts.c.rowid
+        matching = sa.literal_column("search_fts").op("MATCH")(fts5(wanted.expression))
+        query = sa.select(number.label("id")).where(matching, number < below).order_by(number.desc())
+        if not wanted.rows:
+            return query.select_from(fts)
+        # With the plus SQLite cannot walk the rows and ask the index about each of them.
+        joined = sa.join(fts, search_rows, search_rows.c.id == sa.literal_column("+search_fts.rowid"))
+        return query.select_from(joined).where(*wanted.rows)
+
+    def _walk(self, wanted: Wanted, below: int, limit: int) -> list[int]:
+        """Of the newest records those that match."""
+        s = search_terms.c
+        newest = sa.select(s.id, s.terms).where(s.id < below).order_by(s.id.desc()).limit(WINDOW).subquery()
+        query = sa.select(newest.c.id).where(newest.c.terms.op("@@")(_parsed(wanted.expression)))
+        if wanted.rows:
+            query = query.join(search_rows, search_rows.c.id == newest.c.id).where(*wanted.rows)
+        return list(self.connection.scalars(query.order_by(newest.c.id.desc()).limit(limit)))
+
+    def _gin(self, wanted: Wanted, below: int) -> sa.CTE:
+        """All that match. Apart, and with a sum instead of the column, so that the planner cannot choose to walk the rows
+        downwards in the hope of meeting enough of them soon."""
+        s = search_terms.c
+        query = sa.select(s.id).where(s.terms.op("@@")(_parsed(wanted.expression)), s.id + 0 < below)
+        if wanted.rows:
+            query = query.join(search_rows, search_rows.c.id == s.id).where(*wanted.rows)
+        return query.cte("found").prefix_with("MATERIALIZED", dialect="postgresql")
+
+    def _is_common(self, expression: Expression) -> bool:
+        terms = [term for term in needed(expression) if not term.startswith(("^", "_"))]
+        if any(term.startswith(("#", "=")) for term in terms):
+            return False
+        unknown = [term for term in terms if term not in self._shares]
+        if unknown:
+            self._shares |= dict.fromkeys(unknown, 0.0) | common(self.connection, unknown)
+        return all(self._shares[term] >= COMMON for term in terms)
+
+
+def _parsed(expression: Expression) -> sa.ColumnElement:
+    return sa.cast(sa.literal(tsquery(expression)), TSQUERY)
+
+
+def _rounded(number: float) -> int:
+    """Two digits are all an estimate is good for."""
+    step = 10 ** max(0, len(str(int(number))) - 2)
+    return int(number) // step * step
