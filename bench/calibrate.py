@@ -19,6 +19,7 @@ import numpy as np
 from bench.field_truth import is_right, load_readings
 from ocr.calibration import Model, features
 from ocr.extract_evidence import gather
+from ocr.fields.evidence import may_be_accepted
 from ocr.forms import Forms, load_forms
 from schemas.settings import Reading
 
@@ -51,12 +52,7 @@ def cases_of(folder: Path, forms: Forms) -> list[Case]:
             if name not in truth["fields"] or not item.value:
                 continue
             facts = features(name, item, gathered.kind, by_page.get(item.page, readings[0]), gathered.report)
-            trusted = (
-                not item.handwritten
-                and item.valid
-                and item.source != "rule"
-                and not gathered.report.failed(name)
-            )
+            trusted = may_be_accepted(item) and not gathered.report.failed(name)
             right = is_right(name, item.value, truth)
             found.append(Case(f"{folder.name}/{path.stem}", truth["level"], name, facts, right, trusted))
     return found

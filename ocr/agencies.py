@@ -123,7 +123,8 @@ def from_lines(lines: list[str]) -> Agency | None:
     for line in (_unfused(tidy(one_dash(text))) for text in lines):
         if not any(c.isalpha() for c in line):
             continue
-        if groups and not _is_known(line) and (_awaits_place(groups[-1][-1]) or not starts_agency(line)):
+        runs_on = bool(groups) and (_awaits_place(groups[-1][-1]) or _goes_on(groups[-1], line))
+        if groups and (runs_on or (not _is_known(line) and not starts_agency(line))):
             groups[-1].append(line)
         else:
             groups.append([line])
@@ -131,7 +132,7 @@ def from_lines(lines: list[str]) -> Agency | None:
     if not groups:
         return None
     names = [written(_own_level(group)) for group in groups]
-    names[:-1] = [_whole_province(*parent) for parent in names[:-1]]
+    names = [_whole_department(*_whole_province(*name)) for name in names]
     name, certainty = names[-1]
     certainty = min(certainty, *(sure for _, sure in names))
     parents = ", ".join(parent for parent, _ in reversed(names[:-1]))
@@ -155,6 +156,28 @@ def _whole_province(name: str, certainty: float) -> tuple[str, float]:
     if len(begun) == 1 and not any(p.name == rest for p in provinces()):
         return f"{before}{level}{begun.pop()}", min(certainty, 0.5)
     return name, certainty
+
+
+def _whole_department(name: str, certainty: float) -> tuple[str, float]:
+    """`Sở Tài nguyên và Môi` → `Sở Tài nguyên và Môi trường`: the last line was lost."""
+    wanted = key(name)
+    if len(wanted) < 8 or any(wanted == known for known, _ in _known()):
+        return name, certainty
+    count = len(name.split())
+    whole = [n for _, n in _known() if len(n.split()) > count and key(" ".join(n.split()[:count])) == wanted]
+    return (whole[0], min(certainty, 0.5)) if len(whole) == 1 else (name, certainty)
+
+
+def _goes_on(lines: list[str], line: str) -> bool:
+    """True when a line ends the name of a department begun above (`SỞ NÔNG NGHIỆP VÀ MÔI` / `TRƯỜNG TỈNH HÀ NAM`)."""
+    begun = key(" ".join(lines))
+    words = line.split()
+    return any(
+        known.startswith(begun) and similarity(key("".join([begun, *words[:n]])), known) >= 0.97
+        for known, _ in _known()
+        for n in (1, 2)
+        if len(begun) < len(known)
+    )
 
 
 def _is_known(line: str) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from ocr.calibration import Model, load_model
 from ocr.checks import validity
 from ocr.extract_evidence import Gathered, gather
-from ocr.fields.evidence import Found
+from ocr.fields.evidence import Found, may_be_accepted
 from ocr.fields.rows import bounds
 from ocr.forms import Form, Forms
 from ocr.normalise import nfc
@@ -32,7 +32,7 @@ def read_document(
         for name, item in gathered.found.items()
     }
     for name in _required(gathered.form):
-        if name not in fields or fields[name].value is None:
+        if name not in fields or (fields[name].value is None and not fields[name].handwritten):
             fields[name] = FieldValue(value=None, status=FieldStatus.MISSING, checks=["required"])
     reading = DocumentReading(
         pages=[r.page for r in readings],
@@ -64,7 +64,7 @@ def _field_value(
     if item.tokens and reading is not None:
         box = reading.box_to_points(bounds(t.box for t in item.tokens if t.page == item.page))
     status = FieldStatus.REVIEW
-    trusted = not item.handwritten and not failed and item.valid and item.source != "rule"
+    trusted = not failed and may_be_accepted(item)
     if name == "loai_van_ban":
         trusted = not failed
     if item.value and trusted and confidence >= settings.reading.accept_confidence:

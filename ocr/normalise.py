@@ -155,6 +155,9 @@ COMMON_SURNAMES = (
     "Chu", "Kiều", "Lò", "Nông", "Tống", "Quách", "Châu", "Giang", "Bạch", "Nghiêm", "Tăng", "Thân", "Khuất", "Hứa", "Đàm",
     "La", "Lại", "Ninh", "Quàng", "Vi", "Triệu", "Đồng", "Từ", "Thạch", "Sơn", "Danh", "Lục", "Mạc", "Ông", "Phương", "Doãn",
     "Văn", "Trang", "Ma", "Giàng", "Sùng", "Vàng", "Thào", "Cù", "Bế", "Hầu", "Khổng", "Tiêu", "Tôn", "Viên", "Cung", "Âu", "Lù", "Chử", "Khúc", "Tòng", "Tẩn", "Lừu", "Cứ", "Hảng", "Hờ", "Sồng", "Phàn", "Chảo", "Bàn", "Thào", "Siu", "Nay", "Rah", "Niê", "Quảng", "Mã", "Sầm", "Hoàng", "Nùng", "Lục", "Đàng", "Điểu", "Thị", "Bế", "Cà", "Cầm", "Đèo", "Ngân", "Lường", "Hàng", "Vừ", "Mùa", "Lầu", "Đinh", "Kim", "Khương", "Ngụy", "Mông", "Hoa", "Liêu", "Diệp",
+    "Giáp", "Nhữ", "Quan", "Thiều", "Phó", "Phí", "Bá", "Cấn", "Chung", "Cồ", "Dư", "Đậu", "Đới", "Đường", "Hán", "Hàn", "Hình", "Khiếu", "Kha",
+    "Lã", "Lăng", "Lộc", "Lữ", "Mẫn", "Nhâm", "Nhan", "Ôn", "Ông", "Phù", "Quản", "Sái", "Sử", "Tào", "Thang", "Thi", "Thiệu", "Tiết", "Tiền", "Tôn",
+    "Ung", "Vạn", "Vòng", "Xa", "Đoạn", "Trà", "Trình", "Tưởng", "Uông", "Bành", "Biện", "Cáp", "Hạ", "Lạc", "Khâu", "Lỗ", "Hùng", "Tề", "Toàn",
 )  # fmt: skip
 
 
@@ -165,9 +168,15 @@ def repair_surname(name: str) -> tuple[str, float]:
     if not words or words[0] in COMMON_SURNAMES or not name:
         return name, 1.0
     same = [s for s in COMMON_SURNAMES if key(s) == key(words[0])]
-    if len(same) == 1:
-        return " ".join([same[0], *words[1:]]), 0.5
+    if same:  # of several (`Chứ`: Chu, Chử) the one with the most accents in common, the commonest of those
+        near = min(same, key=lambda s: Levenshtein.distance(_parted(s), _parted(words[0])))
+        return " ".join([near, *words[1:]]), 0.5
     return name, 1.0 if key(words[0]) in SURNAMES else 0.8
+
+
+def _parted(word: str) -> str:
+    """Letters and accents one by one."""
+    return unicodedata.normalize("NFD", word)
 
 
 _SURNAME_KEYS = SURNAMES | {key(surname) for surname in COMMON_SURNAMES}

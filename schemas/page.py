@@ -36,7 +36,7 @@ class GapReading(BaseModel):
     """What stands in a printed gap such as `Số: ...../QĐ-UBND` or `ngày .... tháng .... năm`."""
 
     kind: str
-    """so | ngay | thang | nam"""
+    """so | ngay | thang | nam | ngay_thang_nam, or muc: an entry behind a label of which no word was read"""
     box: Box
     text: str
     """Digits as read, empty when the gap holds nothing."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from ocr import agencies
 from ocr.extract import read_document
 from ocr.forms import load_forms
 from schemas.document import FieldStatus
@@ -82,6 +83,36 @@ def test_a_field_written_by_hand_goes_to_a_person():
     ]
     field = read(made.model_copy(update={"words": words})).fields["ho_ten"]
     assert field.handwritten and field.status is FieldStatus.REVIEW and field.value == "Trần Gia Bảo"
+
+
+def test_an_entry_by_hand_that_nobody_could_read_is_found_and_waits():
+    reading = birth_certificate(ho_ten="")
+    label = next(w for w in reading.words if w.text == "tên:")
+    box = (label.box[2] + 10, label.box[1], label.box[2] + 300, label.box[3])
+    entry = GapReading(kind="muc", box=box, text="", confidence=0.0, handwritten=0.9)
+    field = read(reading.model_copy(update={"gaps": [entry]})).fields["ho_ten"]
+    assert (field.value, field.handwritten, field.status) == (None, True, FieldStatus.REVIEW)
+    assert field.box[0] >= label.box[2] * 0.36 and field.page == 1
+    strokes = read(birth_certificate(ho_ten="//# /Z").model_copy(update={"gaps": []}))
+    assert strokes.fields["ho_ten"].status is not FieldStatus.ACCEPTED
+
+
+def test_a_position_is_not_accepted_when_the_block_around_it_was_not_read_whole():
+    whole = decision()
+    nameless = whole.model_copy(update={"words": [w for w in whole.words if w.text not in ("Ngô", "Quang", "Vinh")]})
+    assert read(nameless).fields["chuc_vu"].status is FieldStatus.REVIEW, "KT. or PHÓ may lie under the seal as the name does"
+
+
+@pytest.mark.parametrize(
+    ("lines", "name"),
+    [
+        (("SỞ NÔNG NGHIỆP VÀ MÔI", "TRƯỜNG TỈNH HÀ NAM", "CHI CỤC KIỂM LÂM"), ("Chi cục Kiểm Lâm", "Sở Nông nghiệp và Môi trường tỉnh Hà Nam")),
+        (("UBND HUYỆN ĐẮK MIL", "PHÒNG QUẢN LÝ ĐÔ"), ("Phòng Quản lý đô thị", "Ủy ban nhân dân huyện Đắk Mil")),
+    ],
+)  # fmt: skip
+def test_departments_whose_name_is_broken_or_cut(lines, name):
+    agency = agencies.from_lines(list(lines))
+    assert (agency.name, agency.parent) == name
 
 
 def test_a_required_field_that_is_not_there_is_missing():

@@ -181,7 +181,7 @@ def test_number_and_day_written_by_hand(look):
         assert gaps["thang"].handwritten < 0.5 and gaps["nam"].handwritten < 0.5
         assert (gaps["thang"].text, gaps["nam"].text) == ("02", "2024")
         flagged = {w.text for w in out.words if w.handwritten > 0.5}
-        assert {"Z5", "4%"} <= flagged and len(flagged) <= 3
+        assert flagged == {gaps["so"].text + "/QĐ-UBND", gaps["ngay"].text}, "what was read stands in the words"
         assert all(w.handwritten is not None for w in out.words)
     assert right >= 10
 
@@ -200,6 +200,33 @@ def test_words_joined_to_their_labels():
     paper.merge(number, number + 2, "Số:S7S/QĐ-UBND")
     _, gaps = found_gaps(paper)
     assert (gaps["so"].text, gaps["ngay"].text, gaps["thang"].text) == ("575", "24", "02")
+
+
+def test_date_in_a_registration_row():
+    paper = heading(random.Random(8), "31", "05")
+    paper.line = 4
+    x = paper.type("Ngày, tháng, năm đăng ký: ngày", 250, 900)
+    x = paper.write("29", x + 12, 900, random.Random(4), ink.BLUE, "^2f")
+    x = paper.type("tháng", x + 14, 900)
+    x = paper.write("3", x + 12, 900, random.Random(4), ink.BLUE)
+    paper.type("năm 2024", x + 14, 900)
+    out, _ = found_gaps(paper)
+    assert [g.text for g in out.gaps if abs(g.box[3] - 900) < 40] == ["29", "3", "2024"]
+    row = " ".join(w.text for w in out.words if abs(w.box[3] - 900) < 40)
+    assert row.endswith("đăng ký: ngày 29 tháng 3 năm 2024")
+
+
+def test_an_entry_of_which_no_word_was_read():
+    paper = Paper()
+    x = paper.type("Giới tính: Nữ Dân tộc:", 230, 700)
+    paper.write("Kinh", x + 14, 700, random.Random(9), ink.BLUE)
+    paper.type("Quốc tịch:", 800, 700)
+    paper.type("........", 1000, 700)
+    paper.words.pop()
+    out, _ = found_gaps(paper)
+    entry = [g for g in out.gaps if g.kind == "muc"]
+    assert len(entry) == 1 and entry[0].text == "" and entry[0].handwritten > 0.5
+    assert x < entry[0].box[0] < entry[0].box[2] < 800, "neither the print nor the dots are an entry"
 
 
 def test_empty_gaps():

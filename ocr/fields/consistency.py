@@ -143,9 +143,10 @@ def _accents(text: str) -> int:
 
 def completed_agency(agency: Found, place: Found | None, rows: list[Row]) -> None:
     """An agency whose place was lost (`Ủy ban nhân dân thị trấn`) takes it from the date line, for a person to confirm."""
-    if not agency.value or not (
-        is_cut_off(agency.value) or agency.value in ("Ủy ban nhân dân", "Hội đồng nhân dân")
-    ):
+    if not agency.value:
+        return
+    _completed_province(agency, place)
+    if not is_cut_off(agency.value) and agency.value not in ("Ủy ban nhân dân", "Hội đồng nhân dân"):
         return
     agency.valid = False
     if place is None or not place.value or not place.valid:
@@ -157,6 +158,21 @@ def completed_agency(agency: Found, place: Found | None, rows: list[Row]) -> Non
             0.4,
             True,
         )
+
+
+def _completed_province(agency: Found, place: Found | None) -> None:
+    """`Ủy ban nhân dân tỉnh Bắc`: no province is called so; the place of the date line may tell which was meant."""
+    before, level, rest = agency.value.rpartition("tỉnh ")
+    names = [p.name for p in provinces()]
+    if not level or any(new_tones(rest) == new_tones(name) for name in names):
+        return
+    begun = [name for name in names if new_tones(name).startswith(f"{new_tones(rest)} ")]
+    if not begun:
+        return
+    meant = [n for n in begun if place is not None and place.value and new_tones(n) == new_tones(place.value)]
+    agency.valid = bool(meant)
+    if meant:
+        agency.value, agency.certainty = f"{before}{level}{meant[0]}", min(agency.certainty, 0.5)
 
 
 def _level_of(place: str, rows: list[Row]) -> str | None:

@@ -34,6 +34,12 @@ class Found:
         return self.tokens[0].page if self.tokens else None
 
 
+def may_be_accepted(item: Found) -> bool:
+    """Whether a value may do without a person at all: printed, of the right form, read rather than inferred, and not
+    repaired or damaged so far that it is only a proposal."""
+    return not item.handwritten and item.valid and item.source != "rule" and item.certainty > 0.5
+
+
 def is_handwritten(tokens: list[Token]) -> bool:
     """True when a number, or a good part of the words, is judged written by hand. Single marks are not asked: a dash or
     an `l` looks like a stroke of the pen."""
@@ -41,6 +47,8 @@ def is_handwritten(tokens: list[Token]) -> bool:
     numbers = [t for t in judged if any(c.isdigit() for c in t.text)]
     if any(t.handwritten >= 0.5 for t in numbers):
         return True
+    if judged and all(len(t.key) == 1 for t in judged):
+        return all(t.handwritten >= 0.9 for t in judged)  # strokes of which nothing but single letters was made
     letters = sum(len(t.key) for t in judged if len(t.key) > 1)
     by_hand = sum(len(t.key) for t in judged if len(t.key) > 1 and t.handwritten >= 0.5)
     return letters > 0 and by_hand >= 0.34 * letters

@@ -7,10 +7,14 @@ import re
 from ocr.classify import Kind
 from ocr.fields.evidence import Found, is_handwritten
 from ocr.fields.labels import SHARED_STOPS, Hit, assign, find_labels, unread_continuation, value_tokens
-from ocr.fields.rows import Row, RunningText, Sheet, Token
+from ocr.fields.rows import Row, RunningText, Sheet, Token, is_leader
 from ocr.fields.values import Parsed, parse, text_of
 from ocr.forms import FieldForm, Form, ValueKind
 from ocr.normalise import key, parse_date
+from schemas.page import GapReading
+
+LINE_MARKS = frozenset(("-", "–", "—", "/", ":", ".", ",", "-/-"))
+"""Printed where nothing is to be said."""
 
 
 def read_form_fields(sheets: list[Sheet], kind: Kind, form: Form) -> dict[str, Found]:
@@ -31,7 +35,10 @@ def read_form_fields(sheets: list[Sheet], kind: Kind, form: Form) -> dict[str, F
     for name, hit in taken.items():
         field = form.fields[name]
         parts = value_tokens(rows, hit, hits, field)
-        if parts and (item := _found(field, parts, hit.score)):
+        item = _found(field, parts, hit.score) if parts else None
+        if item is None and (unread := _unread_entry(field, rows, hit, hits, sheets)):
+            found[name] = unread
+        elif item is not None:
             last = next(i for i, row in enumerate(rows) if parts[-1][-1] in row.tokens)
             if field.rows > 1 and unread_continuation(rows, last, label_rows):
                 item.certainty = min(item.certainty, 0.4)
@@ -58,18 +65,52 @@ def _found(field: FieldForm, parts: list[list[Token]], score: float) -> Found | 
     )  # fmt: skip
 
 
+def _unread_entry(
+    field: FieldForm, rows: list[Row], hit: Hit, hits: list[Hit], sheets: list[Sheet]
+) -> Found | None:
+    """An entry by hand of which nothing could be read: strokes taken for marks, or ink without a word. It has no value,
+    but a place, and a person is asked."""
+    row = rows[hit.row]
+    stop = min((h.start for h in hits if h.row == hit.row and h.start >= hit.end), default=len(row.tokens))
+    tokens = [t for t in row.tokens[hit.end : stop] if not is_leader(t.text) and t.text not in LINE_MARKS]
+    if not any((t.handwritten or 0) >= 0.5 for t in tokens):
+        sheet = next(s for s in sheets if s.reading.page == row.page)
+        left = row.tokens[hit.end - 1].box[2]
+        right = row.tokens[stop].box[0] if stop < len(row.tokens) else float("inf")
+        boxes = [g for g in _gaps_beside(sheet, row, "muc", left) if (g.box[0] + g.box[2]) / 2 < right]
+        tokens = [Token("", "", g.box, 0.0, row.page, g.handwritten) for g in boxes[:1]]
+    if not tokens:
+        return None
+    printed = " ".join(t.text for t in tokens if t.text)
+    return Found(None, printed, tokens, str(field.kind), label=min(1.0, hit.score), valid=False, certainty=0.1,
+                 handwritten=True)  # fmt: skip
+
+
+def _gaps_beside(sheet: Sheet, row: Row, kind: str, left: float) -> list[GapReading]:
+    """Gaps of a kind in a row, right of an abscissa, from left to right."""
+    middle, reach = (row.top + row.bottom) / 2, 0.8 * sheet.line_height
+    found = [
+        g
+        for g in sheet.reading.gaps
+        if g.kind == kind and g.box[2] > left and abs((g.box[1] + g.box[3]) / 2 - middle) < reach
+    ]
+    return sorted(found, key=lambda g: g.box[0])
+
+
 def _date_by_hand(item: Found, sheets: list[Sheet], row: Row, left: float) -> None:
     """A date written by hand behind its label is taken from the reader of digits, for a person to confirm."""
     if item.value is not None and not item.handwritten:
         return
     sheet = next(s for s in sheets if s.reading.page == row.page)
-    middle, reach = (row.top + row.bottom) / 2, 0.8 * sheet.line_height
-    for gap in sheet.reading.gaps:
-        beside = gap.box[2] > left and abs((gap.box[1] + gap.box[3]) / 2 - middle) < reach
-        if gap.kind == "ngay_thang_nam" and beside and (value := parse_date(gap.text)):
-            item.value, item.valid, item.source = value, True, "digits"
-            item.handwritten, item.gap_confidence = True, gap.confidence
-            return
+    whole = [(g, value) for g in _gaps_beside(sheet, row, "ngay_thang_nam", left) if (value := parse_date(g.text))]
+    if whole:
+        gap, item.value = whole[0]
+        item.valid, item.source, item.handwritten, item.gap_confidence = True, "digits", True, gap.confidence
+        return
+    trio = [_gaps_beside(sheet, row, kind, left)[:1] for kind in ("ngay", "thang", "nam")]
+    if all(trio) and any(g.handwritten >= 0.5 for [g] in trio):
+        item.source, item.handwritten = "digits", True
+        item.gap_confidence = min(g.confidence for [g] in trio)
 
 
 def _parsed(field: FieldForm, parts: list[list[Token]]) -> Parsed:

@@ -59,6 +59,7 @@ def _labels_at(row: Row, number: int, start: int, labels: list[str]) -> list[Hit
     joined, hits = "", []
     first = row.tokens[start]
     at_start = _begins(row, start)
+    apart = start == 0 or first.box[0] - row.tokens[start - 1].box[2] > 0.4 * row.wide_gap
     is_value = start > 0 and row.tokens[start - 1].text.endswith(":")
     for end in range(start + 1, min(start + 22, len(row.tokens)) + 1):
         token = row.tokens[end - 1]
@@ -78,7 +79,7 @@ def _labels_at(row: Row, number: int, start: int, labels: list[str]) -> list[Hit
             score = Levenshtein.normalized_similarity(label, joined, score_cutoff=least)
             if (
                 score < least
-                or (is_value and not colon)
+                or (not colon and (is_value or not (at_start or apart)))
                 or not _acceptable(label, score, at_start, colon, first)
             ):
                 continue

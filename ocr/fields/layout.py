@@ -64,4 +64,5 @@ def gap_of(sheet: Sheet, kind: str, near: Row | None = None) -> GapReading | Non
     if near is not None:
         middle = (near.top + near.bottom) / 2
         gaps = [g for g in gaps if abs((g.box[1] + g.box[3]) / 2 - middle) < 1.8 * sheet.line_height]
+        gaps.sort(key=lambda g: abs((g.box[1] + g.box[3]) / 2 - middle))
     return gaps[0] if gaps else None

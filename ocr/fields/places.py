@@ -22,9 +22,13 @@ def is_cut_off(place: str) -> bool:
     return bool(_CUT_OFF.search(nfc(place)))
 
 
+_SMALL_IA = re.compile(r"\b([Xx]ã|[Hh]uyện|[Tt]hị trấn|[Pp]hường|[Ll]àng|[Bb]uôn) la (?=[A-ZĐ])")
+
+
 def repaired(place: str) -> tuple[str, float]:
     """Levels and the province of an address read against the closed vocabulary, with certainty 1 when nothing changed."""
-    parts = [p.strip() for p in nfc(place).split(",")]
+    place = _SMALL_IA.sub(r"\1 Ia ", nfc(place))  # `xã la Blang`: the highland `Ia`, no name begins in a small letter
+    parts = [p.strip() for p in place.split(",")]
     certainty = 1.0
     for i, part in enumerate(parts):
         fixed = _level(part) if i or len(parts) == 1 else part

@@ -14,7 +14,7 @@ from rapidfuzz.distance import Levenshtein
 
 from ocr import agencies
 from ocr.fields.evidence import Found, clean_edges, is_handwritten
-from ocr.fields.rows import Row, Sheet, Token, capital_share
+from ocr.fields.rows import Row, Sheet, Token, bounds, capital_share
 from ocr.fields.syllables import is_syllable
 from ocr.forms import Form
 from ocr.normalise import (
@@ -61,6 +61,15 @@ class _Block:
     end: float
     column: tuple[float, float]
     inferred: bool = False
+    damaged: bool = False
+    """Something that is no letter stands right before the position."""
+
+
+def _beside(name: Found, block: _Block) -> bool:
+    """True when name and position are not centred on one another: the beginning of one of them was lost."""
+    place, below = bounds(t.box for t in block.position_tokens), bounds(t.box for t in name.tokens)
+    height = name.tokens[0].height
+    return abs(place[0] + place[2] - below[0] - below[2]) / 2 > 1.6 * height
 
 
 def read_signer(sheets: list[Sheet], form: Form | None) -> dict[str, Found]:
@@ -118,6 +127,9 @@ def _signer_on(sheet: Sheet, rows: list[Row], named: list[str]) -> dict[str, Fou
     name = _read_name(sheet, pieces, block)
     if name:
         found["nguoi_ky"] = name
+    if "chuc_vu" in found and (block.damaged or name is None or not name.valid or _beside(name, block)):
+        # what stands in front of the position (KT., PHÓ, Q.) or a line of the block may lie unread under the seal
+        found["chuc_vu"].certainty = min(found["chuc_vu"].certainty, 0.5)
     if agency := _agency_above(sheet, pieces, start):
         found["co_quan_ban_hanh"] = agency
     return found
@@ -228,7 +240,7 @@ def _read_block(sheet: Sheet, pieces: list[Row], start: int) -> _Block:
     authority: list[tuple[str, list[Token]]] = []
     position, position_tokens, position_score = None, [], 0.0
     end, column = pieces[start].bottom, (pieces[start].box[0], pieces[start].box[2])
-    deputised = inferred = False
+    deputised = inferred = damaged = False
     for piece in pieces[start : start + 9]:
         text = _trim(piece.text)
         if piece.top - end > 3.2 * sheet.line_height:
@@ -247,6 +259,7 @@ def _read_block(sheet: Sheet, pieces: list[Row], start: int) -> _Block:
         elif place and capital_share(text) > 0.6:
             position, position_score = place
             position_tokens = piece.tokens
+            damaged = not piece.tokens[0].key
             if deputised and f"KT. {position}" == authority[-1][0]:
                 position, inferred = _deputy_title(position), True  # the first word lies under the seal
         elif deputised and position is None and (guess := _deputy(authority[-1][0], text)):
@@ -278,7 +291,7 @@ def _read_block(sheet: Sheet, pieces: list[Row], start: int) -> _Block:
         position_tokens, position_score = authority[-1][1], 0.4
     if position is None and not authority:
         position_tokens = pieces[start].tokens
-    return _Block(authority, position, position_tokens, position_score, end, column, inferred)
+    return _Block(authority, position, position_tokens, position_score, end, column, inferred, damaged)
 
 
 def _runs_on(authority: str, text: str) -> bool:

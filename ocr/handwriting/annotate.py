@@ -6,17 +6,21 @@ import math
 import re
 from functools import cache
 
-import cv2
 import numpy as np
 
-from ocr.handwriting.digits import DigitReader, DigitString, to_grey
+from ocr.handwriting.digits import DigitReader, DigitString
+from ocr.handwriting.entries import unread_entries
 from ocr.handwriting.gaps import Gap, find_gaps, rows_of
 from ocr.handwriting.ink import InkJudge
+from ocr.handwriting.strokes import blueness, cut_out, ink_rows, marks, tight, without_slivers
+from ocr.handwriting.written_out import write_out
 from schemas.page import Box, GapReading, PageReading, Word
 
 _SWITCH = 0.12  # how often print and hand change places from one word to the next
 _MANY = 12  # words behind labels from which on a page counts as a form
 _FORM_ODDS = 4.0
+_PEN_ODDS = 3.0  # for ink that is bluer than the print beside it
+_LEADER = re.compile(r"[\s.…·,:;'’_–—-]*")
 _SIZES = {"ngay": (1, 2), "thang": (1, 2), "nam": (2, 4), "so": (1, 14), "ngay_thang_nam": (6, 10)}
 
 
@@ -35,13 +39,14 @@ def annotate(reading: PageReading, pixels: np.ndarray) -> PageReading:
 
     `pixels` is the upright, straightened picture of the page, uint8 (H, W) grey or (H, W, 3) RGB, in the read frame of
     the words and about 200 dpi, with its colours as scanned (seals and blue ink help). A gap that holds nothing has an
-    empty text; one that holds print has `handwritten` low and the text as printed. Words that were there keep their
-    order. Raises ValueError for a picture of another shape.
+    empty text; one that holds print has `handwritten` low and the text as printed. What was read in a number or date
+    written by hand takes the place of the words that the page's recogniser made of it; all others stay, in their order.
+    Raises ValueError for a picture of another shape.
     """
     if pixels.dtype != np.uint8 or pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[2] != 3):
         raise ValueError(f"need uint8 (H, W) or (H, W, 3), got {pixels.dtype} {pixels.shape}")
     words = reading.words
-    odds = _judge().odds([_crop(pixels, box, 0.08 * (box[3] - box[1])) for box in _boxes_in_rows(words)])
+    odds = _judge().odds([cut_out(pixels, box, 0.08 * (box[3] - box[1])) for box in _boxes_in_rows(words)])
     for index, word in enumerate(words):
         if not any(c.isalnum() for c in word.text):
             odds[index] = (
@@ -54,21 +59,24 @@ def annotate(reading: PageReading, pixels: np.ndarray) -> PageReading:
         # a form filled in by hand: what follows its labels is written, though some of it may look like print
         odds[filled] += _FORM_ODDS
         hand = _smooth(words, odds)
-    gaps = []
-    for gap in find_gaps(words, pixels.shape[0]):
-        if not _crop(pixels, gap.box, 0.0).size:
-            continue  # labels printed over each other leave no room between them
-        found = _read_gap(gap, pixels, _FORM_ODDS if form else 0.0)
-        if gap.kind == "ngay_thang_nam" and (not found.text or found.handwritten < 0.5):
-            continue  # printed dates of a form are the page recogniser's own
-        gaps.append(found)
-        for index in gap.inside:
-            if found.text:
-                hand[index] = found.handwritten
+    gaps: list[tuple[Gap, GapReading]] = []
+    for group in _grouped(find_gaps(words, pixels.shape[0])):
+        read = [(gap, _read_gap(gap, pixels, _FORM_ODDS if form else 0.0)) for gap in group]
+        by_hand = any(found.text and found.handwritten >= 0.5 for _, found in read)
+        if not by_hand and (group[0].kind == "ngay_thang_nam" or any(g.kind == group[0].kind for g, _ in gaps)):
+            continue  # printed dates in the rows of a form are the page recogniser's own
+        gaps += read
+        for gap, found in read:
+            for index in gap.inside:
+                if found.text:
+                    hand[index] = found.handwritten
     marked = [
         w.model_copy(update={"handwritten": round(float(p), 4)}) for w, p in zip(words, hand, strict=True)
     ]
-    return reading.model_copy(update={"words": marked, "gaps": gaps})
+    entries = unread_entries(words, pixels, _judge(), form)
+    return reading.model_copy(
+        update={"words": write_out(marked, gaps), "gaps": [*(found for _, found in gaps), *entries]}
+    )
 
 
 def _boxes_in_rows(words: list[Word]) -> list[Box]:
@@ -84,14 +92,6 @@ def _boxes_in_rows(words: list[Word]) -> list[Box]:
             if cut[3] - cut[1] > 0.5 * (bottom - top):
                 boxes[i] = cut
     return boxes
-
-
-def _crop(pixels: np.ndarray, box: Box, margin: float) -> np.ndarray:
-    height, width = pixels.shape[:2]
-    left, top = max(0, int(box[0] - margin)), max(0, int(box[1] - margin))
-    return pixels[
-        top : min(height, round(box[3] + margin) + 1), left : min(width, round(box[2] + margin) + 1)
-    ]
 
 
 def _filled_in(words: list[Word]) -> list[int]:
@@ -110,7 +110,7 @@ def _filled_in(words: list[Word]) -> list[int]:
                 inside = inside or last.text.endswith(":")
             if word.text.endswith(":"):
                 inside = False
-            elif inside and any(c.isalnum() for c in word.text):
+            elif inside and not _LEADER.fullmatch(word.text):
                 out.append(index)
         inside = inside and labels
     return out
@@ -144,19 +144,31 @@ def _smooth(words: list[Word], odds: np.ndarray) -> np.ndarray:
     return out
 
 
+def _grouped(gaps: list[Gap]) -> list[list[Gap]]:
+    """Gaps that are read together: day, month and year of one date, any other by itself. Where labels printed over each
+    other leave no room between them nothing is read."""
+    groups: list[list[Gap]] = []
+    for gap in gaps:
+        if gap.kind in ("thang", "nam"):
+            groups[-1].append(gap)
+        else:
+            groups.append([gap])
+    return [group for group in groups if all(g.box[2] - g.box[0] >= 2 and g.box[3] - g.box[1] >= 2 for g in group)]
+
+
 # --- one gap ---------------------------------------------------------------------------------------------------------
 def _read_gap(gap: Gap, pixels: np.ndarray, prior: float) -> GapReading:
     """Reads one gap; `prior` is added to the log odds that it was filled in by hand."""
-    top, bottom = _ink_rows(gap.box, pixels)
+    top, bottom = ink_rows(gap.box, pixels)
     free = (gap.free[0], top, gap.free[1], bottom)
     if (
         free[2] - free[0] > 0.6 * (bottom - top)
-        and not _marks(_without_slivers(_crop(pixels, free, 0.0))).any()
+        and not marks(without_slivers(cut_out(pixels, free, 0.0))).any()
     ):
         return GapReading(kind=gap.kind, box=free, text="", confidence=0.95, handwritten=0.0)
     box = (gap.box[0], top, gap.box[2], bottom)
-    crop = _crop(pixels, box, 0.0)
-    found = _reader().read(_without_slivers(crop))
+    crop = cut_out(pixels, box, 0.0)
+    found = _reader().read(without_slivers(crop))
     text, confidence = _plausible(gap.kind, found)
     if not text:
         return _unread(gap, pixels)
@@ -164,25 +176,33 @@ def _read_gap(gap: Gap, pixels: np.ndarray, prior: float) -> GapReading:
     left = box[0] + min(a for a, _ in found.spans) - 0.12 * high
     right = box[0] + max(b for _, b in found.spans) + 0.12 * high
     entry = (max(box[0], left), top, min(box[2], right), bottom)
-    hand = _by_hand(gap, text, _tight(pixels, entry), prior)
+    if pixels.ndim == 3 and blueness(pixels, entry) - blueness(pixels, (box[0] - 2 * high, top, box[0], bottom)) > 10:
+        prior += _PEN_ODDS
+    hand = _by_hand(gap, text, confidence, tight(pixels, entry), prior)
     text, confidence = _agree(gap, text, confidence, hand)
     return GapReading(
         kind=gap.kind, box=entry, text=text, confidence=round(confidence, 4), handwritten=round(hand, 4)
     )
 
 
-def _by_hand(gap: Gap, text: str, crop: np.ndarray, prior: float) -> float:
+def _by_hand(gap: Gap, text: str, confidence: float, crop: np.ndarray, prior: float) -> float:
     """Probability that the entry is written by hand, from its look and from how the page's recogniser fared with it.
 
-    A recogniser made for print reads print; where it failed or read something else, writing is likelier.
+    A recogniser made for print reads print; where it failed, or read something else of which it is less sure than the
+    reader of digits, writing is likelier.
     """
-    prior += 1.5 if not gap.printed else -1.0 * gap.printed_confidence if gap.printed == text else 0.5
+    if not gap.printed:
+        prior += 2.5
+    elif gap.printed == text:
+        prior -= gap.printed_confidence
+    else:
+        prior += 0.8 + 1.5 * max(0.0, confidence - gap.printed_confidence)
     return 1 / (1 + math.exp(-(float(_judge().odds([crop])[0]) + prior)))
 
 
 def _unread(gap: Gap, pixels: np.ndarray) -> GapReading:
     """A gap with ink in which the reader saw no digits; print may still be known from the page's recogniser."""
-    hand = float(_judge().handwritten([_tight(pixels, gap.box)])[0])
+    hand = float(_judge().handwritten([tight(pixels, gap.box)])[0])
     sure = 0.5 * gap.printed_confidence if gap.printed else 0.0
     return GapReading(
         kind=gap.kind, box=gap.box, text=gap.printed, confidence=sure, handwritten=round(hand, 4)
@@ -239,64 +259,3 @@ def _agree(gap: Gap, text: str, confidence: float, hand: float) -> tuple[str, fl
         # print is the page recogniser's own ground, and it knows letters
         return other, sure * (0.9 if any(c.isalpha() for c in other) else 1 - 0.5 * confidence)
     return text, confidence * (1 - 0.3 * sure)
-
-
-# --- ink -------------------------------------------------------------------------------------------------------------
-def _marks(crop: np.ndarray) -> np.ndarray:
-    """Ink of a crop without rules, dot leaders and dust, bool (H, W)."""
-    grey = to_grey(crop)
-    if not grey.size:
-        return np.zeros(grey.shape, bool)
-    paper = float(np.percentile(grey, 85))
-    ink = grey < paper - max(45.0, 0.4 * (paper - float(grey.min())))
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(ink.astype(np.uint8), connectivity=8)
-    high = crop.shape[0]
-    keep = np.zeros(count, bool)
-    keep[1:] = stats[1:, cv2.CC_STAT_HEIGHT] > 0.22 * high
-    return keep[labels]
-
-
-def _without_slivers(crop: np.ndarray) -> np.ndarray:
-    """Grey crop without the slivers of neighbouring letters at its left and right edge, which look like a 1."""
-    grey = to_grey(crop).copy()
-    if not grey.size:
-        return grey
-    paper = float(np.percentile(grey, 85))
-    ink = (grey < paper - max(30.0, 0.25 * (paper - float(grey.min())))).astype(np.uint8)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
-    for n in range(1, count):
-        left, width = stats[n, cv2.CC_STAT_LEFT], stats[n, cv2.CC_STAT_WIDTH]
-        if (left == 0 or left + width == grey.shape[1]) and width <= 0.12 * grey.shape[0]:
-            grey[cv2.dilate((labels == n).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0] = int(paper)
-    return grey
-
-
-def _ink_rows(box: Box, pixels: np.ndarray) -> tuple[float, float]:
-    """Top and bottom of a gap, widened to the strokes that reach out of the printed row but have their middle in it."""
-    left, top, right, bottom = box
-    reach = 0.45 * (bottom - top)
-    window = _crop(pixels, (left, top - reach, right, bottom + reach), 0.0)
-    if window.shape[0] < 4 or window.shape[1] < 4:
-        return top, bottom
-    start = max(0, int(top - reach))
-    ink = _marks(window).astype(np.uint8)
-    count, _, stats, centres = cv2.connectedComponentsWithStats(ink, connectivity=8)
-    for n in range(1, count):
-        y, height = start + stats[n, cv2.CC_STAT_TOP], stats[n, cv2.CC_STAT_HEIGHT]
-        inside = min(y + height, bottom) - max(y, top)
-        if inside > 0.6 * height and height < 1.6 * (bottom - top):
-            top, bottom = min(top, y - 1.0), max(bottom, y + height + 1.0)
-    return top, bottom
-
-
-def _tight(pixels: np.ndarray, box: Box) -> np.ndarray:
-    """Crop of the ink in a box, as tight as the boxes of words are."""
-    crop = _crop(pixels, box, 0.0)
-    ink = _marks(crop)
-    rows, cols = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
-    if len(rows) < 3 or len(cols) < 2:
-        return crop
-    margin = max(1, int(0.08 * (rows[-1] - rows[0])))
-    return crop[
-        max(0, rows[0] - margin) : rows[-1] + margin + 1, max(0, cols[0] - margin) : cols[-1] + margin + 1
-    ]

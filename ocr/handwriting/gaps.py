@@ -10,13 +10,13 @@ from __future__ import annotations
 import re
 import statistics
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rapidfuzz import fuzz
 
 from schemas.page import Box, Word
 
-_NUMBER_LABEL = re.compile(r"^[^\w$]{0,2}[s$5][ốôóòỏõọồổỗộơớo6ö]\s*[:;.,]*", re.IGNORECASE)
+_NUMBER_LABEL = re.compile(r"^[^\w$]{0,2}[s$5][ốôóòỏõọồổỗộơớờởỡợo6ö]\s*[:;.,]*", re.IGNORECASE)
 _SLASH_CODE = re.compile(r"[/⁄1lí|i]?[/⁄]\s*[A-ZĐÐ][A-ZĐÐa-z]")
 _DASH_CODE = re.compile(r"[A-ZĐÐ]{2,}[A-Za-z]?\s?[-–—][A-ZĐÐ]")
 _BARE_CODE = re.compile(r"[A-ZĐÐ]{2,}")
@@ -38,6 +38,11 @@ class Gap:
     inside: tuple[int, ...]
     free: tuple[float, float]
     """Left and right end of the part of the region in which no printed label can stand."""
+    span: tuple[int, ...]
+    """Numbers of the words from the one with the label before the entry to the one with the label behind it, in order;
+    the gaps of one date share their labels."""
+    labels: tuple[str, str]
+    """The printed words around the entry as they should read; behind a number its code, '' where nothing follows."""
 
 
 @dataclass(frozen=True)
@@ -83,8 +88,9 @@ def rows_of(words: list[Word]) -> list[list[int]]:
 
 
 def find_gaps(words: list[Word], height: float) -> list[Gap]:
-    """Gaps of a page `height` pixels high, none without labels: at most one each of number, day, month and year, and
-    one of kind `ngay_thang_nam` for each `Ngày, tháng, năm ...:` row."""
+    """Gaps of a page `height` pixels high, none without labels: at most one of a number; day, month and year of the line
+    of place and date, and of other dates behind a label where the recogniser failed; one of kind `ngay_thang_nam` for
+    each `Ngày, tháng, năm ...:` row. The line of place and date comes before the other dates."""
     rows = [[_Item(i, words[i], plain(words[i].text)) for i in row] for row in rows_of(words)]
     gaps: list[Gap] = []
     numbers = [found for row in rows for found in _number_gaps(row, height)]
@@ -92,8 +98,12 @@ def find_gaps(words: list[Word], height: float) -> list[Gap]:
         gaps.append(max(numbers, key=lambda n: n[0])[1])
     text_right = max((w.box[2] for w in words), default=0.0)
     dates = [found for row in rows for found in _date_gaps(row, height, text_right)]
-    if dates:
-        gaps += max(dates, key=lambda d: d[0])[1]
+    heading = max(dates, key=lambda d: d[0], default=None)
+    if heading:
+        gaps += heading[1]
+    for found in dates:
+        if found is not heading and _odd(found[1]):
+            gaps += found[1]
     for row in rows:
         gaps += _full_dates(row)
     return gaps
@@ -120,7 +130,8 @@ def _number_gaps(row: list[_Item], page_height: float) -> list[tuple[float, Gap]
         middle = (item.word.box[1] + item.word.box[3]) / 2
         if not label or middle > _UPPER_PART * page_height:
             continue
-        if place and item.left - row[place - 1].right < 1.2 * high:
+        speck = place == 1 and len(row[0].plain) < 2 and row[0].word.confidence < 0.5
+        if place and not speck and item.left - row[place - 1].right < 1.2 * high:
             continue  # a number in running text, "Quyển số"
         rest = _run(row, place, 5 * high)
         code = _code(item.word.text[label.end() :], rest)
@@ -129,8 +140,21 @@ def _number_gaps(row: list[_Item], page_height: float) -> list[tuple[float, Gap]
         if code is None and (not colon or (len(following) > 3 and following.isalpha())):
             continue
         score = 1.5 * (code is not None) + 0.5 * colon - 2 * middle / page_height
-        out.append((score, _number_gap(item, label, rest, code, high)))
+        more = 0  # `Số vào sổ cấp …`: the label goes on
+        while more < min(len(rest), len(rest) if code is None else code) and _is_print(rest[more]):
+            more += 1
+        if more:
+            rest, code = rest[more - 1 :], None if code is None else code - more
+            gap = _number_gap(rest[0], re.match(r".*", rest[0].word.text), rest[1:], code, high)
+            out.append((score, replace(gap, labels=("", gap.labels[1]))))
+        else:
+            out.append((score, _number_gap(item, label, rest, code, high)))
     return out
+
+
+def _is_print(item: _Item) -> bool:
+    """A word in small letters that was surely read."""
+    return item.word.text.isalpha() and item.word.text.islower() and item.word.confidence > 0.7
 
 
 def _run(row: list[_Item], place: int, reach: float) -> list[_Item]:
@@ -170,7 +194,7 @@ def _number_gap(item: _Item, label: re.Match[str], rest: list[_Item], code: int 
         right = max(right, item.right + (2.5 * high if not members and not merged else 0))
     else:
         members, last = rest[: code + 1], item if code < 0 else rest[code]
-        right = last.right
+        right = last.left if code >= 0 and _is_code_alone(last, high) else last.right
     top, bottom = _band([item, *([last] if last else [])])
     text = " ".join(i.word.text for i in members)
     text = f"{item.word.text[label.end() :]} {text}".strip()
@@ -178,7 +202,23 @@ def _number_gap(item: _Item, label: re.Match[str], rest: list[_Item], code: int 
     inside = tuple(i.index for i in members if i is not last)
     stop = last.left if last and last is not item and last.word.text[:1] in "/⁄" else right
     free = (item.right, stop) if not merged and (code is None or stop < right) else (left, left)
-    return Gap("so", (left, top, right, bottom), _before_code(text), sure, inside, free)
+    span = (item.index, *(i.index for i in members))
+    labels = (label.group().strip(), _printed_code(last.word.text) if code is not None else "")
+    return Gap("so", (left, top, right, bottom), _before_code(text), sure, inside, free, span, labels)
+
+
+def _printed_code(text: str) -> str:
+    """`2/QĐ-UBND` -> `/QĐ-UBND`; a code whose slash was lost in the writing gets it back."""
+    if slashed := re.search(r"[/⁄]\s*([A-ZĐÐ].*)$", text):
+        return f"/{slashed.group(1)}"
+    bare = re.search(r"[A-ZĐÐ]{2,}.*$", text)
+    return f"/{bare.group()}" if bare else ""
+
+
+def _is_code_alone(item: _Item, high: float) -> bool:
+    """A code in capitals whose slash was lost, in a box no wider than its letters: the entry ends before it."""
+    text = item.word.text
+    return bool(re.match(r"[A-ZĐÐ]{2,}[^/⁄]*$", text)) and item.right - item.left < 0.8 * high * len(text)
 
 
 def _before_code(text: str) -> str:
@@ -223,6 +263,8 @@ def _begins(item: _Item, label: str, char_width: float) -> bool:
 
 
 def _date_gaps(row: list[_Item], page_height: float, text_right: float) -> list[tuple[float, list[Gap]]]:
+    """Gaps of the dates in a row, each with how much it looks like the line of place and date; 0 or less: a date in a
+    registration row, which is worth reading only where the page's recogniser failed."""
     out = []
     for place, item in enumerate(row):
         if not _holds(item, "ngay") or item.word.text.endswith((",", ";", ":")):
@@ -230,7 +272,7 @@ def _date_gaps(row: list[_Item], page_height: float, text_right: float) -> list[
         months = [k for k in range(place, min(place + 5, len(row))) if _holds(row[k], "thang")]
         if not months:
             continue
-        years = [k for k in range(months[0], min(months[0] + 5, len(row))) if _holds(row[k], "nam")]
+        years = [k for k in range(months[0], min(months[0] + 5, len(row))) if _is_year_label(row, k)]
         if not years:
             continue
         high = _height(row)
@@ -243,11 +285,35 @@ def _date_gaps(row: list[_Item], page_height: float, text_right: float) -> list[
         )
         where = (item.word.box[1] + item.word.box[3]) / 2 / page_height
         closing = len(row) - 1 - years[0] <= 3 and not row[-1].word.text.endswith(":")
-        if not (opening and closing):
-            continue  # running text
-        score = (1.0 if before is not None else 0.2) + (1.5 if where < _UPPER_PART else 0.0) - where
-        out.append((score, _trio(row, place, months[0], years[0], high)))
+        trio = _trio(row, place, months[0], years[0], high)
+        if opening and closing:
+            score = (1.0 if before is not None else 0.2) + (1.5 if where < _UPPER_PART else 0.0) - where
+            out.append((max(score, 0.01), trio))
+        elif _may_be_filled_in(before) and _odd(trio):
+            out.append((0.0, trio))
     return out
+
+
+def _odd(trio: list[Gap]) -> bool:
+    """The page's recogniser saw something else than a day and a month there, or was not sure."""
+    return any(not g.printed or g.printed_confidence < 0.8 for g in trio[:2])
+
+
+def _is_year_label(row: list[_Item], place: int) -> bool:
+    """`năm`, or something like it in front of a year."""
+    item = row[place]
+    if _holds(item, "nam"):
+        return True
+    year = place + 1 < len(row) and re.match(r"(?:19|20)\d\d\b", row[place + 1].word.text)
+    return bool(year) and len(item.plain) == 3 and fuzz.ratio(item.plain, "nam") >= 66
+
+
+def _may_be_filled_in(before: _Item | None) -> bool:
+    """A date behind a label or a number, and not one in running text (`Nghị định … ngày 8 tháng 4 năm 2004`)."""
+    if before is None:
+        return True
+    text = before.word.text
+    return text.endswith((":", ",", ".", ";")) or before.plain == "ngay" or any(c.isdigit() for c in text)
 
 
 def _trio(row: list[_Item], day: int, month: int, year: int, high: float) -> list[Gap]:
@@ -264,7 +330,7 @@ def _trio(row: list[_Item], day: int, month: int, year: int, high: float) -> lis
     left = label.right if tidy else label.left
     right = max([label.right + (2.6 * high if tidy and not members else 0), *(i.right for i in members)])
     text = " ".join(["" if tidy else label.word.text, *(i.word.text for i in members)])
-    gaps.append(_gap("nam", (left, band[0], right, band[1]), text, members, label, tidy))
+    gaps.append(_gap("nam", (left, band[0], right, band[1]), text, members, label, tidy, None))
     return gaps
 
 
@@ -280,15 +346,22 @@ def _between(
     texts = ["" if ends else head.word.text, *(i.word.text for i in members)]
     if not begins and tail is not head:
         texts.append(tail.word.text)
-    return _gap(kind, (left, band[0], right, band[1]), " ".join(texts), members, head, ends and begins)
+    return _gap(kind, (left, band[0], right, band[1]), " ".join(texts), members, head, ends and begins, tail)
 
 
-def _gap(kind: str, box: Box, text: str, members: list[_Item], label: _Item, tidy: bool) -> Gap:
+_LABELS = {"ngay": ("ngày", "tháng"), "thang": ("tháng", "năm"), "nam": ("năm", "")}
+
+
+def _gap(
+    kind: str, box: Box, text: str, members: list[_Item], label: _Item, tidy: bool, closing: _Item | None
+) -> Gap:
     digits = re.fullmatch(r"[^\W\d_]*[\s.,…_]*(\d{1,4})[\s.,…_]*[^\W\d_]*", text.strip())
     printed = digits.group(1) if digits else ""
     sure = min([i.word.confidence for i in members], default=label.word.confidence if printed else 0.0)
     free = (box[0], box[2] if tidy else box[0])
-    return Gap(kind, box, printed, sure, tuple(i.index for i in members), free)
+    inside = tuple(i.index for i in members)
+    span = (label.index, *inside, *([closing.index] if closing and closing is not label else []))
+    return Gap(kind, box, printed, sure, inside, free, span, _LABELS[kind])
 
 
 # --- whole dates of civil-status forms -------------------------------------------------------------------------------
@@ -313,6 +386,5 @@ def _full_dates(row: list[_Item]) -> list[Gap]:
     printed = text if re.fullmatch(r"\d{1,2}/\d{1,2}/\d{4}", text) else ""
     sure = min([i.word.confidence for i in members], default=0.0) if printed else 0.0
     inside = tuple(i.index for i in members if i.left - label.right < 6 * high)
-    return [
-        Gap("ngay_thang_nam", (label.right, top, right, bottom), printed, sure, inside, (label.right, right))
-    ]
+    box, free = (label.right, top, right, bottom), (label.right, right)
+    return [Gap("ngay_thang_nam", box, printed, sure, inside, free, (label.index, *inside), ("", ""))]

@@ -139,24 +139,21 @@ def _head(doc: Doc, case: Case, owner: Person) -> None:
         label = "Mã số đăng ký hộ kinh doanh:" if "ma_so_ho_kinh_doanh" in doc.fields else "Số:"
         doc.para([t(label + " "), t(number, hand, "so_ky_hieu")], align="center", after=1)
         doc.set("so_ky_hieu", number)
-    doc.para(
-        [t("Đăng ký lần đầu, ", "i"), *date_runs(doc, case.today, case.pen, "i")], align="center", after=1
-    )
-    if rng.random() < 0.25:
+    if rng.random() < 0.25:  # issued again for a change: the day of the change is the day of issue
         first = random_date(rng, date(case.today.year - 6, 1, 3), case.today)
         doc.para(
-            [
-                t(
-                    "Đăng ký thay đổi lần thứ "
-                    + str(rng.randint(1, 4))
-                    + f", ngày {first.day:02d} tháng {first.month:02d} năm {first.year}",
-                    "i",
-                )
-            ],
+            [t(f"Đăng ký lần đầu, ngày {first.day:02d} tháng {first.month:02d} năm {first.year}", "i")],
             align="center",
+            after=1,
         )
+        lead = f"Đăng ký thay đổi lần thứ {rng.randint(1, 4)}, "
+        doc.para([t(lead, "i"), *date_runs(doc, case.today, case.pen, "i")], align="center")
         doc.marks.append("changed_later")
         doc.accept["ngay_ban_hanh"] = [first.isoformat()]
+    else:
+        doc.para(
+            [t("Đăng ký lần đầu, ", "i"), *date_runs(doc, case.today, case.pen, "i")], align="center", after=1
+        )
     doc.skip(4)
 
 
