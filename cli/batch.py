@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import typer
 
-from cli.call import NEEDS_PERSON, user
+from cli.call import NEEDS_PERSON
 from cli.terminal import clean, moment, print_json, say, table
+from schemas.people import Right
 
 app = typer.Typer(help="Các lô đã nhận và số trang. / Batches and their pages.", no_args_is_help=True)
 
@@ -18,6 +19,7 @@ def list_batches(
     from flows.review import open_desk
     from schemas.texts import BATCH_STATUSES
 
+    context.obj.actor((Right.SCAN, Right.REPORT))
     with open_desk(context.obj.settings()) as desk:
         summaries = [desk.catalogue.batch_summary(batch.id) for batch in desk.catalogue.batches()]
     if as_json:
@@ -43,8 +45,9 @@ def close(
 ) -> None:
     from flows.review import open_desk
 
+    name = context.obj.actor(Right.SCAN, who).who
     with open_desk(context.obj.settings()) as desk:
-        summary = desk.catalogue.finish_batch(batch, who=user(who), mismatch_reason=reason)
+        summary = desk.catalogue.finish_batch(batch, who=name, mismatch_reason=reason)
     say(f"Đã đóng lô {summary.batch.id}: {summary.pages_in} trang, khai báo {summary.declared_pages or 'không'}.")
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from schemas.errors import WrongUse
 
 if TYPE_CHECKING:
+    from schemas.people import Actor, Right
     from schemas.settings import Settings
 
 NEEDS_PERSON = 1
@@ -28,6 +29,21 @@ class Call:
         from schemas.settings import load_settings
 
         return load_settings(self.home)
+
+    def actor(self, right: Right | tuple[Right, ...], named: str | None = None) -> Actor:
+        """Who types this command, known by the login of the computer, with the right to it (of several, any); `named` as
+        given with --user. What the command then does is written down as theirs.
+
+        Raises NotAllowed, WrongUse when nobody can be named."""
+        from flows.people import actor_here
+        from schemas.people import work_as
+        from schemas.people_errors import NotAllowed
+
+        actor = actor_here(self.settings(), named.strip() if named else None, unnamed=user(None))
+        rights = right if isinstance(right, tuple) else (right,)
+        if not any(actor.may(one) for one in rights):
+            raise NotAllowed(", ".join(rights))
+        return work_as(actor)
 
 
 def user(named: str | None) -> str:

@@ -12,10 +12,11 @@ from zoneinfo import ZoneInfo
 import typer
 from pydantic import ValidationError
 
-from cli.call import NEEDS_PERSON, Call, user
+from cli.call import NEEDS_PERSON, Call
 from cli.sign import ask_pin
 from cli.terminal import clean, moment, say, show_error
 from schemas.errors import SohoaError, WrongUse
+from schemas.people import Right
 
 app = typer.Typer(no_args_is_help=True, help="Cấp bản sao điện tử. / Issue electronic copies.")
 _ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
@@ -63,10 +64,13 @@ def true(
     as_json: bool = JSON,
 ) -> int:
     from flows.copies import true_copy
+    from flows.people import require_document
     from schemas.copies import TrueCopyRequest
+    from schemas.people import current_actor
 
     with _desk(context, who) as desk:
         found = desk.catalogue.document(document).id
+        require_document(desk.catalogue, current_actor(), Right.REGISTER, found)
         facts = {
             "product": _KINDS.get(kind, kind),
             "document": found,
@@ -183,7 +187,7 @@ def certify(
     if not refused:
         _must_declare(all_pages, "Đã chụp đủ mọi trang có thông tin của bản chính?", "--all-pages")
         _must_declare(compared, "Đã đối chiếu bản chụp với bản chính bằng giấy?", "--compared")
-    with _desk(context, who) as desk:
+    with _desk(context, who, Right.CERTIFY) as desk:
         named = {"requester": requester, "original": original, "files": [_sha256(scan) for scan in scans]}
         key = key or _key(desk, "certify", named)
         try:  # typed again after a stop: the request is the one that was written down
@@ -227,7 +231,7 @@ def resume(
 
     call: Call = context.obj
     failed = 0
-    with _desk(context, who) as desk:
+    with _desk(context, who, (Right.REGISTER, Right.CERTIFY)) as desk:
         for key in keys or [entry.draft.request_key for entry in desk.register.pending(desk.agency_code)]:
             try:
                 result = go_on(desk, key)
@@ -266,7 +270,7 @@ def slip(
 ) -> None:
     from flows.copies import appointment
 
-    with _desk(context, who) as desk:
+    with _desk(context, who, (Right.REGISTER, Right.CERTIFY)) as desk:
         at = received.replace(tzinfo=_ZONE) if received else desk.moment()
         named = {"requester": requester, "original": original, "at": at.isoformat(timespec="minutes")}
         made = appointment(
@@ -283,10 +287,11 @@ def slip(
 
 
 # --- shared by the commands ------------------------------------------------------------------------------------------
-def _desk(context: typer.Context, who: str | None):
+def _desk(context: typer.Context, who: str | None, right: Right | tuple[Right, ...] = Right.REGISTER):
     from flows.copies_desk import open_copy_desk
 
-    return open_copy_desk(context.obj.settings(), who=user(who), ask_pin=ask_pin)
+    name = context.obj.actor(right, who).who
+    return open_copy_desk(context.obj.settings(), who=name, ask_pin=ask_pin)
 
 
 def _asked(kind: type, key: str, facts: dict):

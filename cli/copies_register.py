@@ -11,6 +11,7 @@ from cli.call import NEEDS_PERSON
 from cli.copies import JSON, WHO, _desk, _write, app
 from cli.terminal import clean, moment, print_json, say, table
 from schemas.errors import NotFound, WrongUse
+from schemas.people import Right
 
 _KINDS = {"sct": "sct_bs", "sy": "sy", "sl": "sl", "trs": "trs", "so-goc": "so_goc"}
 _STATES = {"pending": "đang dở", "completed": "đã cấp", "failed": "không sử dụng", "cancelled": "đã huỷ"}
@@ -41,7 +42,7 @@ def list_copies(
 ) -> int:
     from flows.delivery import outbox_of
 
-    with _desk(context, who) as desk:
+    with _desk(context, who, (Right.REGISTER, Right.CERTIFY)) as desk:
         book = _book(desk, kind, year, must_be=False)
         entries = desk.register.entries(book.id, month or None) if book else []
         sent = {entry.id: outbox_of(desk).messages(entry.id) for entry in entries}
@@ -88,7 +89,7 @@ def save(
 ) -> None:
     from flows.delivery import issued_file
 
-    with _desk(context, who) as desk:
+    with _desk(context, who, (Right.REGISTER, Right.CERTIFY)) as desk:
         ref = issued_file(desk, desk.register.entry(entry))
         _write(to, desk.store.get(ref.key, ref.version))
         desk.catalogue.event(desk.who, "copy_handed_out", entry, {"sha256": ref.sha256})

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from cli.call import NEEDS_PERSON, Call, user
+from cli.call import NEEDS_PERSON, Call
 from cli.progress import Shown, duration
 from cli.terminal import clean, say, show_error
 from schemas.errors import WrongUse
+from schemas.people import Right
 
 if TYPE_CHECKING:
     from schemas.errors import SohoaError
@@ -54,6 +55,7 @@ def digitise(
     settings = call.settings()
     if prefect and (basis or who):
         raise WrongUse("--basis và --user không dùng cùng --prefect")
+    name_of_clerk = call.actor(Right.SCAN, who).who
     try:
         with Shown() as progress:
             if prefect:
@@ -67,7 +69,7 @@ def digitise(
 
                 result = run(
                     paths, settings, name=name, dossier_code=dossier, declared_pages=pages, legal_basis=basis,
-                    who=user(who), progress=progress,
+                    who=name_of_clerk, progress=progress,
                 )  # fmt: skip
     except KeyboardInterrupt:
         say("\nĐã dừng theo yêu cầu. Những trang đã đọc được giữ lại, không mất gì.", file=sys.stderr)
@@ -93,6 +95,7 @@ def watch(
     from flows.inbox import watch_folder
 
     call: Call = context.obj
+    call.actor(Right.SCAN)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import typer
 
-from cli.call import NEEDS_PERSON, Call, user
+from cli.call import NEEDS_PERSON, Call
 from cli.progress import Shown
 from cli.terminal import clean, moment, place, print_json, say, table
+from schemas.people import Right
 
 app = typer.Typer(help="Tệp và trang bị cách ly. / Files and pages set aside.", no_args_is_help=True)
 _ID = typer.Argument(..., metavar="MÃ", help="Mã cách ly. / Id of the entry.")
@@ -24,6 +25,7 @@ def list_entries(
     from schemas.texts import QUARANTINE_STATUSES
     from storage.catalogue import QuarantineStatus
 
+    context.obj.actor(Right.SCAN)
     with open_desk(context.obj.settings()) as desk:
         entries = desk.catalogue.quarantine_list(batch, None if everything else QuarantineStatus.OPEN)
     if as_json:
@@ -56,6 +58,7 @@ def show(
     from flows.review import open_desk, quarantine_entry
     from schemas.texts import QUARANTINE_STATUSES
 
+    context.obj.actor(Right.SCAN)
     with open_desk(context.obj.settings()) as desk:
         found = quarantine_entry(desk, entry)
     if as_json:
@@ -85,7 +88,7 @@ def retry(
     from flows.review import open_desk, quarantine_entry
 
     call: Call = context.obj
-    settings, name = call.settings(), user(who)
+    settings, name = call.settings(), call.actor(Right.SCAN, who).who
     with open_desk(settings) as desk:
         found = quarantine_entry(desk, entry)
         desk.catalogue.quarantine_retry(found.id, name, reason)
@@ -106,9 +109,10 @@ def drop(
 ) -> None:
     from flows.review import open_desk, quarantine_entry
 
+    name = context.obj.actor(Right.SCAN, who).who
     with open_desk(context.obj.settings()) as desk:
         found = quarantine_entry(desk, entry)
-        desk.catalogue.quarantine_drop(found.id, user(who), reason)
+        desk.catalogue.quarantine_drop(found.id, name, reason)
     say(f"Đã bỏ {found.id} ({place(found.path)}). Bản gốc nếu đã nhận vẫn được giữ.")
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import typer
 
-from cli.call import NEEDS_PERSON, Call, user
+from cli.call import NEEDS_PERSON, Call
 from cli.terminal import clean, print_json, say, show_error, shown, table
+from schemas.people import Right
 
 KEY_FIELDS = (
     "so_ky_hieu", "ngay_ban_hanh", "ho_ten", "vo_ho_ten", "chong_ho_ten", "ten_ho_kinh_doanh", "chu_ho", "chu_dau_tu",
@@ -39,11 +41,20 @@ def show(
 ) -> None:
     from cli.review import print_record
     from flows.export import record_facts
+    from flows.people import looked, masked_row, require_document, sees_personal, unit_of
     from flows.review import open_desk, page_png
     from schemas.errors import NotFound
+    from schemas.people_errors import NotAllowed
 
+    actor = context.obj.actor((Right.SEARCH, Right.SCAN))
     with open_desk(context.obj.settings()) as desk:
         row = desk.catalogue.document(document)
+        require_document(desk.catalogue, actor, Right.SEARCH, row.id)
+        personal = sees_personal(actor, *unit_of(desk.catalogue, row.batch))
+        if png is not None and not personal:  # a picture cannot be masked
+            raise NotAllowed(str(Right.SEE_PERSONAL))
+        looked(desk.catalogue, actor, row.id, detail={"masked": not personal})
+        row = masked_row(desk.catalogue, row, actor, desk.settings)
         if png is not None:
             if page > len(row.pages):
                 raise NotFound(f"trang {page}; {row.id} có {len(row.pages)} trang")
@@ -51,7 +62,7 @@ def show(
         if as_json:
             print_json(record_facts(row))
             return
-        print_record(desk, row)
+        print_record(desk, row, history=personal)
         if png is not None:
             say(f"Ảnh trang {page}: {clean(png)}")
 
@@ -65,11 +76,15 @@ def find(
     offset: int = typer.Option(0, "--offset", min=0, metavar="SỐ", help="Bỏ qua bao nhiêu. / Skip."),
     as_json: bool = typer.Option(False, "--json", help="In ra một tài liệu JSON. / One JSON document."),
 ) -> None:
+    from flows.people import looked, masked
     from flows.review import open_desk
     from schemas.texts import VALIDITIES
 
+    actor = context.obj.actor(Right.SEARCH)
     with open_desk(context.obj.settings()) as desk:
         total, hits = desk.catalogue.find(" ".join(words), limit=limit, offset=offset)
+        looked(desk.catalogue, actor, [hit.id for hit in hits], action="found")
+        hits = [replace(h, fields=masked(h.fields, h.type, actor, desk.settings)) for h in hits]
         if as_json:
             found = [
                 {"id": h.id, "type": h.type, "score": h.score, "fields": h.fields, "validity": h.validity}
@@ -102,13 +117,14 @@ def export(
     who: str = typer.Option(None, "--user", metavar="TÊN", help="Người thực hiện. / Who does it."),
 ) -> int:
     from flows.export import MANIFEST, READY, export_record
+    from flows.people import require_document
     from flows.review import open_desk
     from schemas.errors import NotAllowedNow, SohoaError, WrongUse
 
     call: Call = context.obj
     if bool(documents) == bool(batch):
         raise WrongUse("nêu mã giấy tờ, hoặc --batch LÔ")
-    name = user(who)
+    actor = call.actor(Right.EXPORT, who)
     failed: list[SohoaError] = []
     written = 0
     with open_desk(call.settings()) as desk:
@@ -120,7 +136,8 @@ def export(
             rows, waiting = [desk.catalogue.document(document) for document in documents], []
         for row in rows:
             try:
-                exported = export_record(desk, row, to, who=name)
+                require_document(desk.catalogue, actor, Right.EXPORT, row.id)
+                exported = export_record(desk, row, to, who=actor.who)
             except NotAllowedNow:
                 waiting.append(row)
                 continue

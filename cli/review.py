@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from cli.call import NEEDS_PERSON, Call, user
+from cli.call import NEEDS_PERSON, Call
 from cli.seen import revision_seen, saw
 from cli.terminal import clean, moment, print_json, say, shown, table
+from schemas.people import Right, current_actor
 
 if TYPE_CHECKING:
     from flows.review import Desk
     from schemas.document import FieldValue
+    from schemas.people import Scope
     from storage.catalogue import DocumentRow
 
 app = typer.Typer(
@@ -39,10 +41,16 @@ def list_waiting(
     batch: str = typer.Option(None, "--batch", metavar="LÔ", help="Chỉ một lô. / One batch only."),
     as_json: bool = _JSON,
 ) -> int:
+    from flows.people import scope
     from flows.review import open_desk, reasons
 
+    within = scope(context.obj.actor(Right.CHECK), Right.CHECK)
     with open_desk(context.obj.settings()) as desk:
-        found = [(row, reasons(desk, row)) for row in desk.catalogue.review_list(batch)]
+        found = [
+            (row, reasons(desk, row))
+            for row in desk.catalogue.review_list(batch)
+            if _within(desk, row, within)
+        ]
         kinds = [desk.kind_name(row.type) for row, _ in found]
     if as_json:
         documents = [
@@ -80,20 +88,23 @@ def show(
     as_json: bool = _JSON,
 ) -> int:
     from flows.export import record_facts
+    from flows.people import looked
     from flows.review import crops as crops_of
     from flows.review import open_desk, reasons
     from schemas.document import DocumentStatus
 
     call: Call = context.obj
+    actor = call.actor(Right.CHECK, who)
     with open_desk(call.settings()) as desk:
-        row = desk.catalogue.document(document)
+        row = _record(desk, document)
+        looked(desk.catalogue, actor, row.id)
         written = {}
         if crops is not None:
             crops.mkdir(parents=True, exist_ok=True)
             for name, data in crops_of(desk, row):
                 written[name] = crops / f"{row.id}.{name}.png"
                 written[name].write_bytes(data)
-        saw(call.home, user(who), row)
+        saw(call.home, actor.who, row)
         if as_json:
             print_json(
                 record_facts(row)
@@ -125,9 +136,9 @@ def set_field(
     from schemas.texts import check_text
 
     call: Call = context.obj
-    name = user(who)
+    name = call.actor(Right.CHECK, who).who
     with open_desk(call.settings()) as desk:
-        row = desk.catalogue.document(document)
+        row = _record(desk, document)
         expected = revision if revision is not None else revision_seen(call.home, name, row)
         row = set_value(desk, row.id, field, value, who=name, why=why, expected_revision=expected)
         saw(call.home, name, row)
@@ -155,9 +166,9 @@ def confirm(
     if not fields and not everything:
         raise WrongUse("nêu tên trường, hoặc --all")
     call: Call = context.obj
-    name = user(who)
+    name = call.actor(Right.CHECK, who).who
     with open_desk(call.settings()) as desk:
-        row = desk.catalogue.document(document)
+        row = _record(desk, document)
         expected = revision if revision is not None else revision_seen(call.home, name, row)
         row = confirm_fields(
             desk, row.id, fields or [], everything=everything, who=name, expected_revision=expected
@@ -178,9 +189,9 @@ def reject(
     from flows.review import reject as reject_record
 
     call: Call = context.obj
-    name = user(who)
+    name = call.actor(Right.CHECK, who).who
     with open_desk(call.settings()) as desk:
-        row = desk.catalogue.document(document)
+        row = _record(desk, document)
         expected = revision if revision is not None else revision_seen(call.home, name, row)
         row = reject_record(desk, row.id, reason=reason, who=name, expected_revision=expected)
         say(f"Đã loại {row.id}. Các trang của nó vẫn được tính và giữ lại.")
@@ -206,13 +217,27 @@ def note(
 
     if not sticky:
         raise WrongUse("nêu loại ghi chú: --sticky")
+    name = context.obj.actor(Right.CHECK, who).who
     with open_desk(context.obj.settings()) as desk:
-        row = note_sticky(desk, document, page, twin=twin, who=user(who))
+        row = note_sticky(desk, _record(desk, document).id, page, twin=twin, who=name)
         say(f"Đã ghi: trang {page} của {row.id} được chụp hai lần, có và không có giấy ghi chú.")
 
 
-def print_record(desk: Desk, row: DocumentRow) -> None:
-    """A record for people: codes, fields with evidence, checks, tables, history."""
+def _record(desk: Desk, document: str) -> DocumentRow:
+    """A record that whoever types this may check. Raises NotFound, NotAllowed."""
+    from flows.people import require_document
+
+    row = desk.catalogue.document(document)
+    require_document(desk.catalogue, current_actor(), Right.CHECK, row.id)
+    return row
+
+
+def _within(desk: Desk, row: DocumentRow, within: Scope) -> bool:
+    return within.units is None or (desk.catalogue.batch(row.batch).unit or "") in within.units
+
+
+def print_record(desk: Desk, row: DocumentRow, *, history: bool = True) -> None:
+    """A record for people: codes, fields with evidence, checks, tables, history (which holds values)."""
     from schemas.document import CheckResult
     from schemas.texts import DOCUMENT_STATUSES, check_text
 
@@ -251,7 +276,7 @@ def print_record(desk: Desk, row: DocumentRow) -> None:
         if cells:
             say(f"Bảng {title.replace('_', ' ')}:")
             table(list(cells[0]), [list(cell.values()) for cell in cells])
-    changes = [change for change in desk.catalogue.history(row.id) if change.who != "system"]
+    changes = [change for change in desk.catalogue.history(row.id) if change.who != "system" and history]
     if changes:
         say("Đã sửa:")
         for change in changes:

@@ -7,9 +7,10 @@ import sys
 
 import typer
 
-from cli.call import NEEDS_PERSON, Call, user
+from cli.call import NEEDS_PERSON, Call
 from cli.terminal import clean, say, show_error
 from schemas.errors import WrongUse
+from schemas.people import Right
 from schemas.signing import Role
 
 app = typer.Typer(no_args_is_help=True, help="Ký số hồ sơ đã số hoá. / Sign digitised records.")
@@ -49,7 +50,7 @@ def sign_a_batch(
     if role and role not in [str(r) for r in ORDER]:
         raise WrongUse(f"--role {clean(role)}: scanner, agency")
     roles = [Role(role)] if role else list(ORDER)
-    name = user(who)
+    name = call.actor(Right.SIGN, who).who
     with open_copy_desk(call.settings(), who=name, ask_pin=ask_pin) as desk:
         count = len(desk.catalogue.documents(desk.catalogue.batch(batch).id))
         signers = ", ".join(_ROLES[r] for r in roles)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from flows.masking import HIDDEN, masked_value, without_numbers
@@ -22,7 +22,7 @@ from schemas.people_errors import CodeRefused, LoginRefused, NotAllowed
 from schemas.settings import Settings
 from storage.audit import Audit
 from storage.audit.heads import witness_in
-from storage.catalogue import Catalogue
+from storage.catalogue import Catalogue, DocumentRow
 from storage.people import (
     FirstCode,
     Identities,
@@ -276,6 +276,25 @@ def masked_record(
         elif value:
             shown[name] = HIDDEN if isinstance(value, str) else type(value)()
     return shown
+
+
+def masked_row(catalogue: Catalogue, row: DocumentRow, actor: Actor, settings: Settings) -> DocumentRow:
+    """A record as the actor may see it, as `masked_record` masks its JSON."""
+    unit, made_by = unit_of(catalogue, row.batch)
+    if sees_personal(actor, unit, made_by):
+        return row
+    fields = masked(row.fields, row.type, actor, settings, unit=unit, made_by=made_by)
+    checks = [check.model_copy(update={"detail": ""}) for check in row.checks]
+    code = without_numbers(row.digitised_code) if row.digitised_code else row.digitised_code
+    return replace(
+        row,
+        fields=fields,
+        checks=checks,
+        digitised_code=code,
+        text="",
+        tables={},
+        reason=row.reason and HIDDEN,
+    )
 
 
 # --- what is written down --------------------------------------------------------------------------------------------
