@@ -13,10 +13,11 @@ from urllib.parse import urlencode
 
 from flows.attestation import Attested, attest, must_be_pdfa, wording
 from flows.copies_desk import CopyDesk, Job, Kept
+from flows.locks import CERTIFIED, OTHER_COPY, lock_of, put_locked
 from schemas.copies import CopyResult, CopyState, Requester
 from schemas.errors import NotAllowedNow, ObjectMissing, OutputInvalid
 from schemas.page import Box
-from schemas.register import Draft, EntryState, Evidence, IssuedCopy, RegisterEntry
+from schemas.register import BookKind, Draft, EntryState, Evidence, IssuedCopy, RegisterEntry
 from schemas.signing import Product, Role, SignatureRequest, Verdict
 from schemas.store import ObjectRef
 from signing.appearance import looks_of
@@ -192,7 +193,9 @@ def _archived(job: Job, entry: RegisterEntry, data: bytes) -> ObjectRef:
 
     def kept() -> dict:
         store, key = job.desk.store, f"issued/{entry.id}.pdf"
-        ref = store.put(key, data, media_type="application/pdf", new_version=True)
+        kind = CERTIFIED if entry.kind is BookKind.CERTIFIED else OTHER_COPY
+        lock = lock_of(job.desk.settings.preserve, kind, job.desk.moment())
+        ref = put_locked(store, key, data, lock, media_type="application/pdf")
         store.verify(ref.key, ref.version)
         return ref.model_dump()
 

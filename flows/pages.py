@@ -9,9 +9,11 @@ import gzip
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
+from flows.locks import lock_of, put_locked
 from ocr.engines import open_engine
 from ocr.extract import read_document
 from ocr.forms import UNKNOWN_KIND, Forms, load_forms
@@ -215,7 +217,7 @@ class MakeDocument:
         """A PDF that came signed is kept as it is: rewriting it would break what makes it valid."""
         names = "; ".join(note.signer or note.field for note in self.original.info.signed)
         found.checks.append(Check(code="signed_original", result=CheckResult.OK, detail=names))
-        return self._stored(bench, bench.data(self.original))
+        return self._stored(bench, bench.data(self.original), found.type)
 
     def _searchable_copy(self, bench: Bench, readings: list[PageReading], found: DocumentReading) -> ObjectRef:
         source, pages = bench.data(self.original), list(self.readings)
@@ -228,16 +230,17 @@ class MakeDocument:
         if not made.claims_pdfa:
             why = "; ".join(f"{f.clause} {f.rule}" for f in made.findings[:5])
             found.checks.append(Check(code="pdfa_not_claimed", result=CheckResult.WARNING, detail=why))
-        return self._stored(bench, made.data)
+        return self._stored(bench, made.data, found.type)
 
-    def _stored(self, bench: Bench, data: bytes) -> ObjectRef:
+    def _stored(self, bench: Bench, data: bytes, kind: str) -> ObjectRef:
         sha256, standing = hashlib.sha256(data).hexdigest(), self.archiving.standing
         if standing is not None and standing.sha256 == sha256:
             return standing
         metadata = {"document": self.archiving.document, "source": self.original.info.sha256}
+        lock = lock_of(bench.settings.preserve, kind, datetime.now(UTC))
         # A killed run may have left other bytes under this key; the catalogue knows the version that counts.
-        return bench.store.put(
-            self.archiving.key, data, sha256=sha256, media_type="application/pdf", metadata=metadata, new_version=True
+        return put_locked(
+            bench.store, self.archiving.key, data, lock, sha256=sha256, media_type="application/pdf", metadata=metadata
         )
 
 

@@ -20,19 +20,21 @@ from pyhanko_certvalidator import ValidationContext
 
 from flows.coding import coding_of
 from flows.copies_desk import ZONE, CopyDesk
+from flows.locks import put_locked
 from ocr.pdfa_check import check_pdfa2b
 from schemas.document import DocumentStatus
 from schemas.errors import NotFound, OutputInvalid, SohoaError
 from schemas.preserve import Because, Due, DueState, Held, PreserveSettings, Proof, ProofKind, Standing
 from schemas.signing import FileVerdict, Verdict
 from schemas.signing_errors import LevelNotReached, RenewalImpossible, RevocationUnknown, TimestampUnavailable
-from schemas.store import ObjectRef
+from schemas.store import ObjectRef, Retention
 from signing.levels import HttpTimeStamper
 from signing.online import signing_validation
 from signing.renew import renew, standing
 from signing.verify import verify_file
 from storage.catalogue import StepKey
 from storage.objects import archive_key
+from storage.objects.retention import in_force
 
 _VERSION = "1"
 _OF_ALL = (TimestampUnavailable, LevelNotReached, RevocationUnknown)
@@ -203,11 +205,12 @@ def _stamped(desk: CopyDesk, due: Due, authority: Authority) -> dict:
     if (then := _due(fresh, desk.moment(), desk.settings.preserve)).ends <= due.ends:
         raise RenewalImpossible(f"the new timestamp ends no later: {then.what}, {then.ends:%Y-%m-%d}")
     _keep_report(desk, due, report)
-    retention = desk.store.stat(due.object.key, due.object.version).retention
-    ref = desk.store.put(
-        _key_of(desk, due), after, media_type="application/pdf", metadata={"document": due.document},
-        retention=retention, new_version=True,
-    )  # fmt: skip
+    before_it = desk.store.stat(due.object.key, due.object.version).retention
+    # A lock that is over protects nothing; the next sweep of retention sets a new one.
+    lock = before_it if in_force(before_it) else Retention(legal_hold=before_it.legal_hold)
+    ref = put_locked(
+        desk.store, _key_of(desk, due), after, lock, media_type="application/pdf", metadata={"document": due.document}
+    )
     return {"object": ref.model_dump()}
 
 

@@ -55,10 +55,12 @@ class _Look:
     """Short hashes of keys: a million of them must fit into memory."""
     looked_up: dict[int, None] = field(default_factory=dict)
     disposed: set[tuple[str, str]] = field(default_factory=set)
+    disposed_keys: set[str] = field(default_factory=set)
     record_count = reference_count = object_count = 0
 
     def forward(self) -> None:
         self.disposed = set(_disposed(self.archive))
+        self.disposed_keys = {key for key, _ in self.disposed}
         for reference in references(self.archive.catalogue):
             self.reference_count += 1
             self.named.add(_short(reference.key))
@@ -72,7 +74,8 @@ class _Look:
     def _look_up(self, reference: Reference) -> None:
         ref = reference.ref
         which = _short(reference.key, ref.version if ref else "", ref.sha256 if ref else "")
-        if which in self.looked_up or (ref and (ref.key, ref.version) in self.disposed):
+        gone = (ref.key, ref.version) in self.disposed if ref else reference.key in self.disposed_keys
+        if which in self.looked_up or gone:
             return
         self.looked_up[which] = None
         where = f"{reference.table} {reference.subject}"

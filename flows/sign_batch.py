@@ -20,6 +20,7 @@ import pikepdf
 from flows.attestation import must_be_pdfa
 from flows.coding import coding_of
 from flows.copies_desk import CopyDesk
+from flows.locks import lock_of, put_locked
 from ocr.pdfa import has_signature
 from schemas.document import DocumentStatus
 from schemas.errors import (
@@ -33,7 +34,7 @@ from schemas.errors import (
 )
 from schemas.signing import Product, Role
 from schemas.signing_errors import FieldNotReady, SignedAlready
-from schemas.store import ObjectRef
+from schemas.store import ObjectRef, Retention
 from signing.sign_prepare import Conversion, prepare
 from storage.catalogue import DocumentRow, StepKey
 from storage.objects import archive_key, original_key
@@ -162,7 +163,8 @@ class _Record:
         if signed is None:
             data = self._fetch(before)
             request = desk.keys.request(Role.AGENCY, Product.DIGITISED, row.id)
-            signed = self._sign(data, Role.AGENCY, request, 2, archive_key(row.id, row.version + 1))
+            lock = lock_of(desk.settings.preserve, row.type, desk.moment())
+            signed = self._sign(data, Role.AGENCY, request, 2, archive_key(row.id, row.version + 1), lock)
         ref = ObjectRef(**signed["object"])
         desk.store.verify(ref.key, ref.version)
         self._keep_evidence(before, signed)
@@ -209,16 +211,19 @@ class _Record:
         ref = ObjectRef(**step["object"])
         return self.desk.store.get(ref.key, ref.version)
 
-    def _sign(self, data: bytes, role: Role, request, signatures: int, key: str) -> dict:
-        """Signs, verifies, stores, and only then writes down that it is done. The first outcome stands."""
+    def _sign(
+        self, data: bytes, role: Role, request, signatures: int, key: str, lock: Retention | None = None
+    ) -> dict:
+        """Signs, verifies, stores, and only then writes down that it is done. The first outcome stands. The half-signed file
+        carries no lock: it goes when the agency has signed."""
         keys = self.desk.keys
         made = keys.sign(data, request, self.desk.moment())
         if not made.data.startswith(data):
             raise OutputInvalid("the signature rewrote what was there before")
         verdict = keys.must_be_valid(made.data, f"{self.row.id}.pdf", signatures)
         must_be_pdfa(made.data)
-        ref = self.desk.store.put(
-            key, made.data, media_type="application/pdf", metadata={"document": self.row.id}, new_version=True
+        ref = put_locked(
+            self.desk.store, key, made.data, lock, media_type="application/pdf", metadata={"document": self.row.id}
         )
         outcome = {
             "object": ref.model_dump(),
@@ -236,7 +241,8 @@ class _Record:
         }
         data = json.dumps(kept, ensure_ascii=False, indent=2, sort_keys=True).encode()
         key = f"evidence/{self.row.id}/V{self.row.version + 1}.json"
-        self.desk.store.put(key, data, media_type="application/json", new_version=True)
+        lock = lock_of(self.desk.settings.preserve, self.row.type, self.desk.moment())
+        put_locked(self.desk.store, key, data, lock, media_type="application/json")
 
     def _forget(self, half: ObjectRef) -> None:
         """The file with the first signature alone is the beginning of the archived one."""

@@ -32,8 +32,8 @@ def codes(archive, **more) -> list[tuple[str, str]]:
     return sorted((f.code, f.object) for f in check_sanity(archive, **more).findings)
 
 
-def behind_the_catalogue(archive, row, **values) -> None:
-    with archive.catalogue.write() as connection:
+def behind_the_catalogue(made, row, **values) -> None:
+    with made.catalogue.write() as connection:
         connection.execute(t.documents.update().where(t.documents.c.id == row.id).values(**values))
 
 

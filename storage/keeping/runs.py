@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -33,7 +34,7 @@ class Runs:
 
     def begin_fixity(self, who: str, at: datetime, due_before: datetime) -> str:
         """Id of the run. One that was killed is simply never finished."""
-        run = short_id("F", who, at.isoformat(), due_before.isoformat())
+        run = short_id("F", secrets.token_hex(16))
         with self.database.write() as connection:
             connection.execute(
                 t.fixity_runs.insert().values(
@@ -56,7 +57,7 @@ class Runs:
         self, kind: str, who: str, at: datetime, *, objects: int, bytes: int, manifest: str, **detail: object
     ) -> str:
         """`kind`: backup or restore."""
-        run = short_id("K", kind, who, at.isoformat(), manifest)
+        run = short_id("K", secrets.token_hex(16))
         with self.database.write() as connection:
             connection.execute(
                 t.backup_runs.insert().values(
