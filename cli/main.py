@@ -15,6 +15,7 @@ from cli import (
     copies,
     copies_register,
     digitise,
+    plan,
     preserve,
     quarantine,
     records,
@@ -52,6 +53,7 @@ verify.add_to(app)
 copies_register.add_to(app)
 app.add_typer(sign.app, name="sign")
 app.add_typer(copies.app, name="copy")
+app.add_typer(plan.app, name="plan")
 app.add_typer(preserve.app, name="preserve")
 app.add_typer(review.app, name="review")
 app.add_typer(quarantine.app, name="quarantine")

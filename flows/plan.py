@@ -16,8 +16,8 @@ from flows.list_rows import Reader, Rules, columns_of
 from flows.matching import Matcher, Side, side
 from flows.plan_units import Offices
 from ocr.forms import Forms, ValueKind, load_forms
-from schemas.errors import NotFound
-from schemas.plan import Case, Level, ListImport, ListKind, Period, PlanLine
+from schemas.errors import NotFound, WrongUse
+from schemas.plan import Case, Level, ListImport, ListKind, Match, Period, PlanLine
 from schemas.plan_errors import ListRefused
 from schemas.settings import Settings
 from storage.catalogue import Catalogue
@@ -291,9 +291,76 @@ class Plan:
             for level, first in plan.first_percent.items()
         }
 
+    def enter_total(self, count: int, *, kind: str, sector: str, unit: str | None, year: int) -> None:
+        """A total that waits for approval. Raises WrongUse for a kind or agency that is not known, or a total smaller than
+        its parts."""
+        code = self.kind_of(kind)
+        if code is None:
+            raise WrongUse(f"--kind {kind}: không có loại giấy tờ này")
+        office = self.offices.of(unit or self.offices.own_code)
+        if office is None:
+            raise WrongUse(f"--unit {unit or ''}: không có cơ quan này; hãy khai office.code hoặc --unit")
+        line = next((x for x in self.lines(year) if x.unit == office.code and x.kind == code), None)
+        if line is not None and count < line.digitised:
+            raise WrongUse(f"tổng số {count} nhỏ hơn số đã số hoá {line.digitised}")
+        PlanTotals(self.catalogue).enter(year, office.code, sector, code, count, source="entered", who=self.who)
+
+    def doubts(self, limit: int = 200) -> list[Doubt]:
+        """Pairs that wait for a person, with what both sides say."""
+        lists = PlanLists(self.catalogue)
+        found = []
+        for waiting in PlanMatches(self.catalogue).doubtful(limit):
+            case = lists.case(waiting.match.case).case
+            record = self.catalogue.document(waiting.match.document)
+            fields = {name: field.value for name, field in record.fields.items() if field.value}
+            day = _first(fields, _DAYS)
+            found.append(
+                Doubt(
+                    waiting.match,
+                    _said("/".join(filter(None, (case.number, case.symbol))), case.issued or case.finished, case.owner),
+                    _said(_first(fields, _NUMBERS), _day(day) or day, _first(fields, ("ho_ten", *sorted(self._names)))),
+                )
+            )
+        return found
+
     def missing(self, kind: ListKind = ListKind.RESULTS, unit: str | None = None) -> Iterator[CaseRow]:
         """Rows without a record: what one can scan from."""
         return PlanLists(self.catalogue).cases(kind=kind, unit=unit, unmatched=True)
+
+
+_FEATURES = {
+    "dossier": "mã hồ sơ", "number": "số", "symbol": "ký hiệu", "day": "ngày", "issuer": "cơ quan", "owner": "tên",
+    "owner_id": "số định danh", "kind": "loại",
+}  # fmt: skip
+_OUTCOMES = {"near": "gần giống", "other": "khác", "year": "cùng năm"}
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """A pair that a person decides about."""
+
+    match: Match
+    row_said: str
+    record_said: str
+
+    @property
+    def reasons(self) -> str:
+        """What speaks against it; where nothing does, another row or record is as near."""
+        against = [
+            f"{_FEATURES[e.feature]} {_OUTCOMES[e.outcome]}" for e in self.match.evidence if e.outcome in _OUTCOMES
+        ]
+        return ", ".join(against) or "có cặp khác cũng giống như vậy"
+
+    def facts(self) -> dict:
+        return {
+            "case": self.match.case, "document": self.match.document, "score": self.match.score, "row": self.row_said,
+            "record": self.record_said, "reasons": self.reasons,
+        }  # fmt: skip
+
+
+def _said(number: str | None, day: date | str | None, owner: str | None) -> str:
+    shown = f"{day:%d/%m/%Y}" if isinstance(day, date) else day
+    return "; ".join(filter(None, (number, shown, owner)))
 
 
 def _all_or_none(reader: Reader, told: Told) -> Iterator[Case]:

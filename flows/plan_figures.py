@@ -127,7 +127,7 @@ def figures(
             backlog=tuple(work.backlog(connection, end)),
             forecasts=tuple(_forecasts(plan, lines, recent, as_of, year)),
             months=tuple(work.months(connection, period, as_of, units)),
-            late=tuple(f"{code} (hạn {day[8:]}/{day[5:7]}/{day[:4]})" for code, day in urgent),
+            urgent=tuple(urgent),
             notes=tuple(_notes(lines, each)),
         )
 

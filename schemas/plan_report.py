@@ -144,6 +144,14 @@ class Forecast(_Frozen):
     """Last day of the plan year."""
 
 
+class Urgent(_Frozen):
+    """An open dossier over its term or about to be."""
+
+    dossier_code: str
+    unit: str
+    due: date
+
+
 class Month(_Frozen):
     """One month of the period, for the charts."""
 
@@ -177,7 +185,7 @@ class ReportFigures(_Frozen):
     backlog: tuple[BacklogAge, ...]
     forecasts: tuple[Forecast, ...]
     months: tuple[Month, ...]
-    late: tuple[str, ...] = ()
-    """Codes of open dossiers over their term or about to be, at most 200, the most urgent first."""
+    urgent: tuple[Urgent, ...] = ()
+    """At most 200, the most urgent first."""
     notes: tuple[str, ...] = ()
     """What cannot be told and why (no total entered, no list imported), Vietnamese."""

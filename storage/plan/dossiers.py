@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 import sqlalchemy as sa
 
 from schemas.plan import CaseState, Channel, Level, ListKind, Period
-from schemas.plan_report import DossierFigures
+from schemas.plan_report import DossierFigures, Urgent
 from storage.plan import tables as t
 from storage.plan.lists import counts_at
 
@@ -58,13 +58,14 @@ def urgent(
     units: Collection[str] | None = None,
     nearly_late_days: int,
     limit: int = 200,
-) -> list[tuple[str, str]]:
-    """(dossier code, term) of open dossiers over their term or about to be, the most urgent first."""
+) -> list[Urgent]:
+    """Open dossiers over their term or about to be, the most urgent first."""
     soon = (period.last + timedelta(days=nearly_late_days)).isoformat()
-    query = _of_period(sa.select(_c.dossier_code, _c.due), period, as_of, units).where(
+    query = _of_period(sa.select(_c.dossier_code, _c.unit, _c.due), period, as_of, units).where(
         _open_at(period.last), _c.due <= soon, _c.dossier_code.is_not(None)
     )
-    return [tuple(row) for row in connection.execute(query.order_by(_c.due, _c.dossier_code).limit(limit))]
+    rows = connection.execute(query.order_by(_c.due, _c.dossier_code).limit(limit))
+    return [Urgent(dossier_code=row.dossier_code, unit=row.unit, due=date.fromisoformat(row.due)) for row in rows]
 
 
 def _of_period(

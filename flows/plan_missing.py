@@ -1,0 +1,54 @@
+"""What is still missing, as a list one can scan from."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+from flows.plan import Plan
+from flows.report_csv import safe
+from schemas.plan import ListKind
+from storage.plan.lists import CaseRow
+
+_COLUMNS = {
+    "case": "Dòng",
+    "unit": "Cơ quan",
+    "sector": "Lĩnh vực",
+    "kind": "Loại giấy tờ",
+    "number": "Số, ký hiệu",
+    "issued": "Ngày cấp",
+    "owner": "Chủ hồ sơ",
+    "dossier_code": "Mã hồ sơ",
+    "procedure": "Mã TTHC",
+    "summary": "Trích yếu",
+}
+
+
+def facts_of(row: CaseRow) -> dict[str, str | int]:
+    case = row.case
+    return {
+        "case": row.id,
+        "unit": case.unit,
+        "sector": case.sector or "",
+        "kind": case.kind or case.procedure_name or "",
+        "number": "/".join(filter(None, (case.number, case.symbol))),
+        "issued": case.issued.isoformat() if case.issued else "",
+        "owner": case.owner or "",
+        "dossier_code": case.dossier_code or "",
+        "procedure": case.procedure or "",
+        "summary": case.summary or "",
+    }
+
+
+def write_missing(plan: Plan, kind: ListKind, unit: str | None, path: Path) -> int:
+    """CSV for spreadsheets, by agency, kind and day, as the binders stand on the shelf; how many rows."""
+    rows = sorted(
+        (facts_of(row) for row in plan.missing(kind, unit)),
+        key=lambda f: (f["unit"], f["kind"], f["issued"], f["number"]),
+    )
+    with path.open("w", encoding="utf-8-sig", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(_COLUMNS.values())
+        for facts in rows:
+            writer.writerow(safe(value) if isinstance(value, str) else value for value in facts.values())
+    return len(rows)

@@ -1,0 +1,154 @@
+"""A report on paper: A4 across, PDF/A, fonts embedded, charts as pictures. The same figures give the same pages."""
+
+from __future__ import annotations
+
+import io
+
+from fpdf import FPDF, FontFace
+
+from flows.report_charts import chart
+from flows.report_tables import (
+    COUNT,
+    MONEY,
+    PERCENT,
+    TEXT,
+    Column,
+    Section,
+    headline,
+    sections,
+    shown,
+    spoken_of,
+    sums,
+    title,
+)
+from schemas.plan_report import ReportFigures
+from storage.register.print_fonts import drawable, serif_fonts
+
+_MARGIN, _FOOT = 15.0, 14.0  # mm
+_LINE = 4.6  # mm, of 9 pt text
+_HEAD = (222, 230, 240)
+_SUM = (240, 240, 240)
+
+
+def report_pdf(figures: ReportFigures) -> bytes:
+    """Raises MissingProgram without a font."""
+    return _Paper(figures).made()
+
+
+class _Paper(FPDF):
+    def __init__(self, figures: ReportFigures) -> None:
+        super().__init__(orientation="landscape", unit="mm", format="A4", enforce_compliance="PDF/A-2B")
+        self.figures = figures
+        regular, bold = serif_fonts()
+        self.add_font("Serif", "", regular)
+        self.add_font("Serif", "B", bold)
+        self.set_margins(_MARGIN, _MARGIN, _MARGIN)
+        self.set_auto_page_break(True, _FOOT)
+        self.set_lang("vi")
+        self.set_title(title(figures))
+        self.set_creator("sohoa")
+        self.set_creation_date(figures.as_of)
+
+    def made(self) -> bytes:
+        self.add_page()
+        self._head()
+        for section in sections(self.figures):
+            self._section(section)
+        self._notes()
+        return bytes(self.output())
+
+    def footer(self) -> None:
+        self.set_y(-_FOOT + 4)
+        self.set_font("Serif", "", 8)
+        self.cell(self.epw * 0.8, 4, drawable(spoken_of(self.figures)))
+        self.cell(0, 4, f"Trang {self.page_no()}", align="R")
+
+    def _head(self) -> None:
+        self.set_font("Serif", "B", 16)
+        self.multi_cell(0, 8, drawable(title(self.figures)), align="C", new_x="LMARGIN", new_y="NEXT")
+        self.set_font("Serif", "", 10)
+        self.multi_cell(0, 6, drawable(spoken_of(self.figures)), align="C", new_x="LMARGIN", new_y="NEXT")
+        self.ln(3)
+        cards = headline(self.figures)
+        width = self.epw / 3
+        for start in range(0, len(cards), 3):
+            top = self.get_y()
+            for at, (name, value) in enumerate(cards[start : start + 3]):
+                self.set_xy(self.l_margin + at * width, top)
+                self.set_fill_color(*_SUM)
+                self.rect(self.get_x() + 0.8, top, width - 1.6, 15, style="F")
+                self.set_xy(self.l_margin + at * width + 3, top + 1.5)
+                self.set_font("Serif", "", 9)
+                self.cell(width - 6, 5, name)
+                self.set_xy(self.l_margin + at * width + 3, top + 6.5)
+                self.set_font("Serif", "B", 13)
+                self.cell(width - 6, 7, drawable(value))
+            self.set_xy(self.l_margin, top + 17)
+
+    def _section(self, section: Section) -> None:
+        # A heading with at least the head and two rows of its table below it.
+        if self.get_y() > self.h - self.b_margin - 40:
+            self.add_page()
+        self.ln(4)
+        self.set_font("Serif", "B", 12)
+        self.multi_cell(0, 7, drawable(section.title), new_x="LMARGIN", new_y="NEXT")
+        picture = chart(section.chart, self.figures) if section.chart else None
+        self._table(section)
+        if section.note:
+            self.set_font("Serif", "", 8.5)
+            self.multi_cell(0, 4.5, drawable(section.note), new_x="LMARGIN", new_y="NEXT")
+        if picture:
+            self._picture(picture)
+
+    def _picture(self, data: bytes) -> None:
+        from PIL import Image
+
+        with Image.open(io.BytesIO(data)) as image:
+            height = self.epw * image.height / image.width
+        if self.get_y() + height > self.h - self.b_margin:
+            self.add_page()
+        self.ln(1)
+        self.image(io.BytesIO(data), w=self.epw)
+
+    def _table(self, section: Section) -> None:
+        self.set_font("Serif", "", 8.5)
+        rows = section.rows[: section.on_paper]
+        total = sums(section)
+        with self.table(
+            col_widths=tuple(column.width for column in section.columns),
+            text_align=tuple(_align(column) for column in section.columns),
+            headings_style=FontFace(emphasis="BOLD", fill_color=_HEAD),
+            line_height=_LINE,
+            padding=0.7,
+            v_align="MIDDLE",
+        ) as table:
+            table.row([column.heading for column in section.columns], style=FontFace(emphasis="BOLD", fill_color=_HEAD))
+            for cells in rows:
+                table.row([self._shown(cell, column) for cell, column in zip(cells, section.columns, strict=True)])
+            for cells in (*((total,) if total else ()), *section.extra):
+                table.row(
+                    [self._shown(cell, column) for cell, column in zip(cells, section.columns, strict=True)],
+                    style=FontFace(emphasis="BOLD", fill_color=_SUM),
+                )
+        if len(section.rows) > len(rows):
+            self.set_font("Serif", "", 8.5)
+            left = len(section.rows) - len(rows)
+            self.multi_cell(0, 4.5, f"… và {left} dòng nữa trong tệp XLSX, CSV.", new_x="LMARGIN", new_y="NEXT")
+
+    @staticmethod
+    def _shown(cell, column: Column) -> str:
+        return drawable(shown(cell, column.kind))
+
+    def _notes(self) -> None:
+        if not self.figures.notes:
+            return
+        self.ln(4)
+        self.set_font("Serif", "B", 12)
+        self.multi_cell(0, 7, "Điều chưa tính được", new_x="LMARGIN", new_y="NEXT")
+        self.set_font("Serif", "", 9.5)
+        for note in self.figures.notes:
+            self.multi_cell(0, 5, drawable(f"– {note}"), new_x="LMARGIN", new_y="NEXT")
+
+
+def _align(column: Column) -> str:
+    return "LEFT" if column.kind == TEXT else "RIGHT" if column.kind in (COUNT, MONEY, PERCENT) else "CENTER"
