@@ -12,6 +12,8 @@ from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
+from pathlib import Path
+from time import monotonic
 
 from pyhanko_certvalidator import ValidationContext
 
@@ -28,7 +30,7 @@ from schemas.signing import (
     SignatureRequest,
     Verdict,
 )
-from schemas.signing_errors import DemoKeyRefused
+from schemas.signing_errors import DemoKeyRefused, TokenUnavailable
 from signing.delegation import same_name
 from signing.demo_pki import AGENCY, DemoPki
 from signing.identities import Signer, common_name
@@ -43,6 +45,8 @@ from signing.verify import verify_file
 UNNAMED = "Cơ quan chưa đặt tên"
 AskPin = Callable[[Role, str], str]
 """`ask(role, what)`: PIN or password of a key; asked once for as long as the desk is open, kept nowhere else."""
+REFRESH_SECONDS = 300.0
+"""So old may an answer about revocation be when a key signs: a certificate revoked at noon signs no longer at five past."""
 DEMO_OPERATOR = "Văn thư thử nghiệm"
 
 
@@ -59,6 +63,10 @@ class SignDesk:
         self.roster: Roster = load_roster(settings.home)
         self._ask = ask_pin
         self._signers: dict[Role, Signer] = {}
+        self._lost: set[Path] = set()
+        """Drivers whose token went away."""
+        self._judged: dict[bool, tuple[float, ValidationContext]] = {}
+        """Demo or real keys -> when the context was made, by the clock that nobody sets, and the context."""
         self._open = ExitStack()
 
     def __enter__(self) -> SignDesk:
@@ -117,18 +125,18 @@ class SignDesk:
             path = self.settings.home / seat.file
             return Pkcs12Signer.open(path, self._ask(role, path.name))
         if seat.kind is KeyKind.PKCS11:
-            from signing.pkcs11 import Pkcs11Signer
-
-            chain = load_trust(self.trust).intermediates
-            pin = self._ask(role, seat.token)
-            return self._open.enter_context(
-                Pkcs11Signer(seat.library, seat.token, pin, seat.key or None, chain)
-            )
+            return self._on_token(role, seat)
         from signing.remote import CscService, CscSigner
 
-        token = os.environ.get("SOHOA_CSC_TOKEN", "")
-        service = CscService(seat.url, seat.credential, token, pin=self._ask(role, seat.credential))
-        return CscSigner(service)
+        service = CscService(
+            seat.url,
+            seat.credential,
+            os.environ.get("SOHOA_CSC_TOKEN", ""),
+            version=1 if seat.url.rstrip("/").endswith("/v1") else 2,
+            pin=self._ask(role, seat.credential),
+            timeout=self.settings.signing.network_seconds,
+        )
+        return self._open.enter_context(CscSigner(service))
 
     def person(self, role: Role) -> str:
         """Who signs; for the agency's key, who operates it."""
@@ -190,25 +198,50 @@ class SignDesk:
         )
 
     def sign(self, pdf: bytes, request: SignatureRequest, moment: datetime | None = None) -> Signed:
-        """As `signing.sign.sign`, with the office's key, trust and timestamps."""
-        return sign(
-            pdf,
-            request,
-            self.signer(request.role),
-            settings=self.settings.signing,
-            validation=self._validation(request.role),
-            timestamper=self._timestamper,
-            moment=moment,
-        )
+        """As `signing.sign.sign`, with the office's key, trust and timestamps. A token that is gone is asked for again, with
+        its PIN, by the next call."""
+        try:
+            return sign(
+                pdf,
+                request,
+                self.signer(request.role),
+                settings=self.settings.signing,
+                validation=self._validation(request.role),
+                timestamper=self._timestamper,
+                moment=moment,
+            )
+        except TokenUnavailable:
+            self._log_out(request.role)
+            raise
+
+    def _log_out(self, role: Role) -> None:
+        self._signers.pop(role).close()
+        self._lost.add(self.roster.seat(role).library)
+
+    def _on_token(self, role: Role, seat: Seat) -> Signer:
+        from signing.pkcs11 import Pkcs11Signer, look_again
+
+        chain = load_trust(self.trust).intermediates
+        pin = self._ask(role, seat.token)
+        others = (self.roster.seat(other) for other in self._signers)
+        if seat.library in self._lost and not any(one and one.library == seat.library for one in others):
+            look_again(seat.library)
+        opened = Pkcs11Signer(seat.library, seat.token, pin, seat.key or None, chain)
+        self._lost.discard(seat.library)
+        return self._open.enter_context(opened)
 
     def _validation(self, role: Role) -> ValidationContext:
-        return self._demo_validation if self.is_demo(role) else self._real_validation
+        """Whom to trust, with what was learnt of revocation: kept for a batch, made anew for a desk that stays open."""
+        demo = self.is_demo(role)
+        made, known = self._judged.get(demo, (0.0, None))
+        if known is None or monotonic() - made > REFRESH_SECONDS:
+            known = self._demo_validation() if demo else self._real_validation()
+            self._judged[demo] = (monotonic(), known)
+        return known
 
-    @cached_property
     def _demo_validation(self) -> ValidationContext:
         return self.demo_pki.validation_context([self.demo_pki.certificate(role) for role in Role])
 
-    @cached_property
     def _real_validation(self) -> ValidationContext:
         return signing_validation(self.trust)
 

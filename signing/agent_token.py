@@ -128,8 +128,7 @@ class Tokens:
         with self._lock:
             login = self._logins.pop(key, None)
             if login is not None:
-                with suppress(TokenUnavailable):  # a pulled token has no session to close
-                    login.signer.close()
+                login.signer.close()
 
     def close_all(self) -> None:
         with self._lock:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pkcs11
@@ -39,6 +39,12 @@ def _foreign_errors(what: str):
         raise WrongPin(what) from error
     except (exceptions.PKCS11Error, RuntimeError) as error:  # a library that is not there is a RuntimeError
         raise TokenUnavailable(f"{what}: {type(error).__name__} {error}".strip()) from error
+
+
+def look_again(library: Path) -> None:
+    """Starts a driver anew, which ends all its sessions: many see only so what was plugged in meanwhile."""
+    with suppress(exceptions.PKCS11Error, RuntimeError):
+        pkcs11.lib(str(library)).reinitialize()
 
 
 class Pkcs11Signer:
@@ -112,8 +118,8 @@ class Pkcs11Signer:
             ]
 
     def close(self) -> None:
-        """Ends the session; the PIN has to be given again."""
-        with self._queue, _foreign_errors("closing the token"):
+        """Ends the session; the PIN has to be given again. A token that was pulled took its session along."""
+        with self._queue, suppress(exceptions.PKCS11Error):
             self._session.close()
 
     def __enter__(self) -> Pkcs11Signer:

@@ -14,7 +14,7 @@ import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -270,16 +270,34 @@ def fetch(
 def fetch_ocsp(
     certificate: x509.Certificate, issuer: x509.Certificate, settings: TrustSettings, cache: RevocationCache
 ) -> list[ocsp.OCSPResponse]:
-    """The first answer of the responders named in a certificate; empty when none answers."""
+    """The first answer of the responders named in a certificate that is about it, by somebody who may say so, and not out
+    of date; empty when there is none, so that the list is asked."""
     for url in ocsp_urls(certificate):
         der = _get(url, settings.network_seconds, MAX_OCSP_BYTES, _ocsp_request(certificate, issuer))
         try:
             answer = parsed(ocsp.OCSPResponse, der)
         except (ValueError, TypeError):
             continue
+        if not _usable(der, certificate, issuer):
+            continue
         cache.keep_ocsp(certificate, issuer, der)
         return [answer]
     return []
+
+
+def _usable(der: bytes, certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    """A chain is not judged here; but an answer that cannot count must not keep the list from being asked."""
+    try:
+        parsed = pyca_ocsp.load_der_ocsp_response(der)
+        for answer in parsed.responses:
+            ours = answer.serial_number == certificate.serial_number
+            if ours and answer.certificate_status is not pyca_ocsp.OCSPCertStatus.UNKNOWN:
+                ends = answer.next_update_utc
+                if (ends is None or ends > datetime.now(UTC)) and _by(issuer, parsed):
+                    return True
+    except (ValueError, TypeError, AttributeError, UnsupportedAlgorithm):
+        pass
+    return False
 
 
 def fetch_crl(

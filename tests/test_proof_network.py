@@ -12,7 +12,7 @@ import shutil
 import threading
 import time
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -20,6 +20,7 @@ import pytest
 from asn1crypto import ocsp, tsp
 from signing_fixtures import prepared_scan, request
 
+from flows import sign_desk
 from flows.sign_desk import SignDesk
 from schemas.settings import Settings
 from schemas.signing import Level, Revocation, Role, SigningSettings, Verdict
@@ -78,6 +79,11 @@ class _Handler(BaseHTTPRequestHandler):
         return pki.crl(of_root=self.path == "/root.crl").dump()
 
     def _ocsp(self, pki: DemoPki, body: bytes) -> bytes:
+        fault = self.server.faults.get("ocsp")
+        if fault == "stale":
+            return pki.ocsp(pki.certificate(Role.SCANNER), datetime.now(UTC) - 10 * demo_pki.FRESH).dump()
+        if fault == "about another":
+            return pki.ocsp(pki.certificate(Role.CERTIFIER)).dump()
         (asked,) = ocsp.OCSPRequest.load(body)["tbs_request"]["request_list"]
         serial = asked["req_cert"]["serial_number"].native
         ours = [pki.tsa, *(pki.certificate(role) for role in Role)]
@@ -185,6 +191,28 @@ def test_revoked_is_heard_over_the_network(server, tmp_path):
         signed(tmp_path / "a", server)
 
 
+def test_a_desk_open_all_day_asks_again(server, tmp_path, monkeypatch):
+    """Revoked at noon, a key signs no longer at five past, whatever was learnt in the morning."""
+    passed = [1000.0]
+    monkeypatch.setattr(sign_desk, "monotonic", lambda: passed[0])
+    settings = office(tmp_path / "a", server)
+    with SignDesk(settings, lambda *_: server.pki.password) as desk:
+        sign = lambda: desk.sign(prepared_scan(), request(Role.SCANNER, Level.B_T))  # noqa: E731
+        sign()
+        asked = server.asked.count("ocsp")
+        passed[0] += sign_desk.REFRESH_SECONDS - 1
+        sign()
+        assert server.asked.count("ocsp") == asked, "one look serves a batch"
+        server.pki.revoke(server.pki.certificate(Role.SCANNER))
+        passed[0] += 2
+        with pytest.raises(CertificateRevoked):
+            sign()
+        server.faults = {"ocsp": "down", "crl": "down"}
+        passed[0] += sign_desk.REFRESH_SECONDS + 1
+        with pytest.raises(RevocationUnknown):  # and not what was true before the network went
+            sign()
+
+
 @pytest.mark.parametrize("level", [Level.B_T, Level.B_LT, Level.B_LTA])
 @pytest.mark.parametrize("fault", ["down", "page", "slow"])
 def test_no_timestamp_no_lower_level(server, tmp_path, fault, level):
@@ -233,6 +261,19 @@ def test_never_valid_without_an_answer(at_b_t, server, tmp_path, fault):
     assert time.monotonic() - begun < 8 * PATIENCE + 1
 
 
+@pytest.mark.parametrize("fault", ["stranger", "stale", "about another"])
+def test_an_answer_that_cannot_count_makes_nobody_forget_the_list(at_b_t, server, tmp_path, fault):
+    """Nor is it kept: next time the responder may be well again."""
+    server.faults = {"ocsp": fault}
+    cache = tmp_path / "cache"
+    found = verified(at_b_t, tmp_path / "a", server, cache=cache)
+    assert found.verdict is Verdict.VALID and "crl" in server.asked
+    assert not (cache / "ocsp").exists()
+    server.pki.revoke(server.pki.certificate(Role.SCANNER), datetime.now(UTC) - timedelta(days=1))
+    found = verified(at_b_t, tmp_path / "a", server)
+    assert found.signatures[0].revocation is Revocation.REVOKED
+
+
 def test_a_silent_responder_is_not_asked_a_thousand_times(at_b_t, server, tmp_path):
     server.faults = {"ocsp": "down", "crl": "down"}
     verified(at_b_t, tmp_path / "a", server)
@@ -243,7 +284,6 @@ def test_a_silent_responder_is_not_asked_a_thousand_times(at_b_t, server, tmp_pa
 
 def test_revoked_since_then(at_b_t, server, tmp_path):
     signing_time = verified(at_b_t, tmp_path / "a", server).signatures[0].time
-    from datetime import datetime
 
     at = datetime.fromisoformat(signing_time)
     server.pki.revoke(server.pki.certificate(Role.SCANNER), at - timedelta(hours=1))

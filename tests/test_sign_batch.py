@@ -184,7 +184,7 @@ class TestOrder:
             return password
 
         with open_copy_desk(office.settings(), who="lan", ask_pin=ask) as desk:
-            desk.keys._real_validation = desk.keys._demo_validation
+            desk.keys._real_validation = desk.keys._demo_validation  # the demo PKI's answers for a real seat
             result = sign_batch(desk, batch, approved_by="lan", roles=[Role.SCANNER])
         assert asked == [(Role.SCANNER, "scanner.p12")] and len(result.scanned) == 3
 

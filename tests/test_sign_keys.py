@@ -230,6 +230,9 @@ class CscStandIn(ThreadingHTTPServer):
         self.allowed: dict[str, list[str]] = {}
         self.seen: list[tuple[str, dict]] = []
         self.fault = ""
+        self.fault_after: tuple[str, int] | None = None
+        """(path, how often it answers) before it goes down."""
+        self.used = signer(Role.SCANNER)
         self.url = f"http://127.0.0.1:{self.server_port}/csc/v{version}"
 
 
@@ -245,7 +248,9 @@ class _CscHandler(BaseHTTPRequestHandler):
         self.server.seen.append((path, body))
         if self.headers["Authorization"] != "Bearer good-token":
             return self._say(401, {"error": "invalid_token", "error_description": "no"})
-        fault = self.server.fault
+        fault, after = self.server.fault, self.server.fault_after
+        if after and [one for one, _ in self.server.seen].count(after[0]) > after[1]:
+            fault = "down"
         if fault == "slow":
             time.sleep(1.5)
         if fault == "down":
@@ -264,7 +269,7 @@ class _CscHandler(BaseHTTPRequestHandler):
     def _info(self, body):
         if body["credentialID"] != "cred-1":
             return 400, {"error": "invalid_request"}
-        used = signer(Role.SCANNER)
+        used = self.server.used
         chain = [base64.b64encode(one.dump()).decode() for one in (used.certificate, *used.chain)]
         return 200, {
             "key": {
@@ -298,7 +303,7 @@ class _CscHandler(BaseHTTPRequestHandler):
             return 400, {"error": "invalid_request", "error_description": "SAD"}
         algorithm = body["hashAlgo" if self.server.version == 1 else "hashAlgorithmOID"]
         assert algorithm == "2.16.840.1.101.3.4.2.1" and body["signAlgo"] == "1.2.840.113549.1.1.11"
-        made = signer(Role.SCANNER).sign_digests([base64.b64decode(text) for text in self._hashes(body)])
+        made = self.server.used.sign_digests([base64.b64decode(text) for text in self._hashes(body)])
         if self.server.fault == "short":
             made = made[:-1]
         return 200, {"signatures": [base64.b64encode(one).decode() for one in made]}
