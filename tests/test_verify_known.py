@@ -133,6 +133,11 @@ def test_renewed_copy_is_still_the_issued_one(issued, tmp_path):
     with known_copies(settings(home)) as ours:
         assert ours(ref.sha256, [issued.result.code]).same_bytes
         assert ours.of(renewed)(ref.sha256, ()).same_bytes, "by the QR on its page"
+        assert ours(ref.sha256, ()) is None, "not by its bytes alone: nobody wrote the renewal down"
+    with CopyOffice(home).desk() as desk:
+        desk.register.note_renewal(issued.result.entry, ref.sha256, who="lan")
+    with known_copies(settings(home)) as ours:
+        assert ours(ref.sha256, ()).same_bytes, "by its bytes, whatever can be read from its pages"
 
 
 def test_nothing_personal_in_the_answer(issued, tmp_path):
