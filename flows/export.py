@@ -56,8 +56,8 @@ def export_record(desk: Desk, row: DocumentRow, folder: Path, *, who: str) -> Ex
     name = _name(desk, row)
     pdf, facts = folder / f"{name}.pdf", folder / f"{name}.json"
     text = json.dumps(record_facts(row) | {"file": pdf.name}, ensure_ascii=False, indent=2) + "\n"
-    _write_new(facts, text.encode())
-    _write_new(pdf, data)
+    write_new(facts, text.encode())
+    write_new(pdf, data)
     _add_to_manifest(folder, [pdf, facts])
     desk.catalogue.event(who, "exported", row.id, {"sha256": row.archive.sha256})
     return Exported(row.id, pdf, facts, row.archive.sha256)
@@ -99,7 +99,7 @@ def _name(desk: Desk, row: DocumentRow) -> str:
     return name.removesuffix(".pdf")
 
 
-def _write_new(path: Path, data: bytes) -> None:
+def write_new(path: Path, data: bytes) -> None:
     """Whole or not at all, and never over other bytes."""
     if path.exists():
         if path.read_bytes() == data:

@@ -42,7 +42,7 @@ def look(path: Path, name: str, limits: Limits, *, seconds: float = SECONDS) -> 
     method = "forkserver" if "forkserver" in get_all_start_methods() else "spawn"
     context = get_context(method)
     if method == "forkserver":
-        context.set_forkserver_preload(["flows.reception", "flows.verify"])
+        context.set_forkserver_preload(["ocr.intake", "ocr.pdfa_check", "flows.reception", "flows.verify"])
     with ProcessPoolExecutor(1, mp_context=context) as pool:
         try:
             return pool.submit(_look, path, name, limits, seconds).result()

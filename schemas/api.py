@@ -22,7 +22,7 @@ class _Given(BaseModel):
 
 
 # No control characters: what comes in goes on paper, into XML and into logs. Nothing empty.
-_PLAIN = r"^[^\x00-\x1f\x7f]*\S[^\x00-\x1f\x7f]*$"
+_PLAIN = r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$"
 Word20 = Annotated[str, StringConstraints(max_length=20, pattern=_PLAIN)]
 Word30 = Annotated[str, StringConstraints(max_length=30, pattern=_PLAIN)]
 Word50 = Annotated[str, StringConstraints(max_length=50, pattern=_PLAIN)]
@@ -235,6 +235,10 @@ class LookupAsked(_Wire):
     kind: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{2,60}$")]
     dossier: Word50
     purpose: Text500
+
+
+class VerifyMetadata(_Wire):
+    """Nothing has to be said of a file that is verified."""
 
 
 class VerifyGiven(_Given):

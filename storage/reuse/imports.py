@@ -20,12 +20,12 @@ from storage.catalogue.changes import add_history, field_values, lock, touch
 from storage.catalogue.database import Database, insert
 from storage.catalogue.documents import load_one
 from storage.catalogue.events import add_event, now
-from storage.catalogue.find import index_documents
 from storage.catalogue.numbering import NUMBERED, renumbered_version
 from storage.catalogue.rows import BatchStatus, DocumentRow, short_id
 from storage.codes import Coding, DocCode
 from storage.register.rows import local
 from storage.reuse.tables import imports, put_versions
+from storage.search.index import index_documents
 
 
 @dataclass(frozen=True)
