@@ -11,6 +11,7 @@ import typer
 
 from cli import (
     agent,
+    audit,
     batch,
     copies,
     copies_register,
@@ -22,6 +23,7 @@ from cli import (
     review,
     setup,
     sign,
+    users,
     verify,
 )
 from cli.call import Call
@@ -58,6 +60,10 @@ app.add_typer(preserve.app, name="preserve")
 app.add_typer(review.app, name="review")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(batch.app, name="batch")
+app.add_typer(users.unit_app, name="unit")
+app.add_typer(users.user_app, name="user")
+app.add_typer(users.token_app, name="token")
+app.add_typer(audit.app, name="audit")
 app.add_typer(agent.app, name="agent")
 
 

@@ -20,9 +20,11 @@ def add_to(app: typer.Typer) -> None:
 
 def init(context: typer.Context) -> None:
     from cli.home import SETTINGS_FILE, make_home
+    from cli.users import show_code
+    from flows.people import open_people
 
     call: Call = context.obj
-    _, made = make_home(call.home)
+    settings, made = make_home(call.home)
     for path in made:
         say(f"Đã tạo: {clean(path)}")
     say(
@@ -31,6 +33,9 @@ def init(context: typer.Context) -> None:
         else f"Thư mục dữ liệu đã có sẵn, không thay đổi gì: {clean(call.home)}"
     )
     say(f"Cấu hình: {clean(call.home / SETTINGS_FILE)}")
+    with open_people(settings) as people:
+        if not people.first_code.issued() and people.users.count() == 0:
+            show_code(people.first_code.issue(), settings.people.first_code_hours)
     say(f"Tiếp theo: sohoa digitise ĐƯỜNG_DẪN{where(call.home)}")
 
 

@@ -29,7 +29,7 @@ from signing.sign_checks import run
 from signing.trust import load_trust
 from signing.verify_chain import ChainJudge
 from signing.verify_timestamp import judge_token, read_token
-from storage.audit import Audit, AuditCheck, Seal, Stamped
+from storage.audit import Audit, AuditCheck, AuditProblem, Seal, Stamped
 from storage.audit.heads import witness_in
 from storage.audit.seals import load
 from storage.catalogue import Catalogue
@@ -72,10 +72,10 @@ def seal(settings: Settings, actor: Actor) -> Seal | None:
         )
 
 
-def unsealed_days(settings: Settings) -> list[date]:
-    """Days before today with rows that no seal covers."""
+def standing(settings: Settings) -> tuple[AuditProblem | None, list[date]]:
+    """The first thing wrong since the last seal, and the days before today that no seal covers; quick."""
     with _opened(settings) as (audit, _, store):
-        return audit.unsealed_days(store)
+        return audit.check_since_seal(store), audit.unsealed_days(store)
 
 
 def export(settings: Settings, folder: Path, actor: Actor) -> tuple[int, int]:

@@ -280,6 +280,43 @@ def _office(settings: Settings, code: str, title: str) -> Finding:
     return Finding(code, Result.OK, title, f"{settings.office.code} {settings.office.name}")
 
 
+# --- people ------------------------------------------------------------
+def _people(settings: Settings, code: str, title: str) -> Finding:
+    from flows.people import open_people, os_login
+    from schemas.people import Role
+
+    if not settings.catalogue_url and not (settings.home / "catalogue.sqlite").exists():
+        return Finding(code, Result.OK, title, "chưa có")
+    with open_people(settings) as people:
+        users = people.users.list()
+        mapped = people.users.secret_of(os_login())
+    if not users:
+        found = "chưa khai người dùng: ai ngồi ở máy này cũng có mọi quyền, nhật ký ghi theo tên đăng nhập máy"
+        return Finding(code, Result.OK, title, found)
+    administrators = sum(any(r.role is Role.ADMINISTRATOR for r in u.roles) for u in users)
+    found = f"{len(users)} người dùng, {administrators} người quản trị; máy này: {os_login()}"
+    if mapped is None:
+        advice = "Tên đăng nhập máy này chưa gắn với người dùng nào; các lệnh sẽ bị từ chối."
+        return Finding(code, Result.WARNING, title, found, advice, f"sohoa user add HỌ_TÊN --login {os_login()}")
+    return Finding(code, Result.OK, title, found)
+
+
+def _audit(settings: Settings, code: str, title: str) -> Finding:
+    from flows.audit import standing
+
+    if not settings.catalogue_url and not (settings.home / "catalogue.sqlite").exists():
+        return Finding(code, Result.OK, title, "chưa có")
+    problem, unsealed = standing(settings)
+    if problem is not None:
+        found = f"{problem.kind}, dòng {problem.seq}–{problem.seq_to}"
+        advice = "Nhật ký kiểm toán đã bị động vào; giữ nguyên máy và báo người phụ trách an toàn thông tin."
+        return Finding(code, Result.FAILED, title, found, advice, "sohoa audit check")
+    if unsealed:
+        found = f"nối liền từ lần niêm phong cuối; {len(unsealed)} ngày chưa niêm phong, từ {unsealed[0]:%d/%m/%Y}"
+        return Finding(code, Result.WARNING, title, found, "Niêm phong nhật ký, và đặt lịch mỗi ngày.", "sohoa audit seal")
+    return Finding(code, Result.OK, title, "nối liền từ lần niêm phong cuối, không ngày nào chưa niêm phong")
+
+
 # --- around it ------------------------------------------------------------
 def _prefect(settings: Settings, code: str, title: str) -> Finding:
     from flows.deploy import prepare, server_available
@@ -326,6 +363,8 @@ _CHECKS: dict[str, Callable[[Settings, str, str], Finding]] = {
     "Danh mục": _catalogue,
     "Kho lưu trữ": _store,
     "Cơ quan": _office,
+    "Người dùng": _people,
+    "Nhật ký kiểm toán": _audit,
     "Điều phối": _prefect,
     "Poppler": _poppler,
 }

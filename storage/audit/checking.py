@@ -75,10 +75,7 @@ def check(
     database: Database, store: ObjectStore | None, verify: seals.Verify | None, told: Callable[[int], None]
 ) -> AuditCheck:
     # Before the rows: what is known outside by then must be among them.
-    heads: dict[int, set[str]] = {}
-    with database.read() as connection:
-        for seq, found in witnessed(connection.engine.url):
-            heads.setdefault(seq, set()).add(found)
+    heads = _heads(database)
     known, faults = seals.load(store, verify) if store else ([], [])
     walk = _Walk(heads, known)
     with database.read() as connection:
@@ -106,7 +103,7 @@ def check(
 
 def chain_problem(database: Database, after: int, expected: str) -> tuple[int, str] | AuditProblem:
     """The rows after number `after`, which hashes to `expected`: the last number and hash, or the first thing wrong."""
-    walk = _Walk({}, [], after, expected)
+    walk = _Walk({n: found for n, found in _heads(database).items() if n > after}, [], after, expected)
     with database.read() as connection:
         if not database.is_sqlite:
             connection.execution_options(isolation_level="REPEATABLE READ")
@@ -124,6 +121,15 @@ def chain_problem(database: Database, after: int, expected: str) -> tuple[int, s
         walk.end(head_seq, head_hash)
     serious = [problem for problem in walk.problems if problem.kind not in NOTICES]
     return serious[0] if serious else (walk.seq, walk.hash)
+
+
+def _heads(database: Database) -> dict[int, set[str]]:
+    """What was written down outside the database: number of a row, its hash."""
+    heads: dict[int, set[str]] = {}
+    with database.read() as connection:
+        for seq, found in witnessed(connection.engine.url):
+            heads.setdefault(seq, set()).add(found)
+    return heads
 
 
 def _rows(connection: sa.Connection, after: int = 0) -> Iterator[sa.Row]:

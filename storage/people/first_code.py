@@ -45,6 +45,11 @@ class FirstCode:
             self._audit.add(connection, "system", "first_code_issued")
         return code
 
+    def issued(self) -> bool:
+        """Was there ever one?"""
+        with self._database.read() as connection:
+            return connection.scalar(sa.select(one_time_codes.c.id).limit(1)) is not None
+
     def waiting(self) -> bool:
         """Is there a code that still holds?"""
         c = one_time_codes.c
