@@ -37,13 +37,23 @@ def look_again(pixels: np.ndarray, words: list[Word], dpi: int, engine: Engine) 
     `pixels` in the read frame of the words.
     """
     regions = doubtful_regions(words, pixels.shape, dpi)
-    regions += [r for r in unread_regions(words, pixels, dpi) if not any(_overlap(r, other) > 0.9 for other in regions)]
-    for left, top, right, bottom in regions:
+    unread = unread_regions(words, pixels, dpi)
+    regions += [r for r in unread if not any(_overlap(r, other) > 0.9 for other in regions)]
+    for region in regions:
+        left, top, right, bottom = region
         picture = dark_ink(pixels[top:bottom, left:right])
-        found = engine.read(picture, dpi, layout="page")
-        moved = [w.model_copy(update={"box": (w.box[0] + left, w.box[1] + top, w.box[2] + left, w.box[3] + top)}) for w in found]
-        words = _merge(words, moved)
+        words = _merge(words, _read_at(engine, picture, dpi, "page", left, top))
+        if region in unread and not _signer_read(words, region):
+            # row by row the engine reads through strokes that it takes for a picture otherwise; a name of which only a
+            # part is sure is still a proposal
+            words = _merge(words, _read_at(engine, picture, dpi, "block", left, top), 0.3)
     return words
+
+
+def _read_at(engine: Engine, picture: np.ndarray, dpi: int, layout: str, left: int, top: int) -> list[Word]:
+    """Words of a picture that was cut out of the page at (left, top)."""
+    found = engine.read(picture, dpi, layout=layout)
+    return [w.model_copy(update={"box": (w.box[0] + left, w.box[1] + top, w.box[2] + left, w.box[3] + top)}) for w in found]
 
 
 def doubtful_regions(words: list[Word], shape: tuple[int, ...], dpi: int, most: int = 3) -> list[tuple[int, int, int, int]]:
@@ -128,8 +138,9 @@ def _line_trust(words: list[Word]) -> dict[int, float]:
     return {number: _trust(line) for number, line in lines.items()}
 
 
-def _merge(old: list[Word], new: list[Word]) -> list[Word]:
-    """Lines of `new` that are surer than what they cover take its place; the rest of `new` is dropped."""
+def _merge(old: list[Word], new: list[Word], least: float = 0.6) -> list[Word]:
+    """Lines of `new` that are surer than what they cover take its place; the rest of `new` is dropped, and lines of which
+    less than a share of `least` was read surely."""
     lines: dict[int, list[Word]] = {}
     for word in new:
         lines.setdefault(word.line, []).append(word)
@@ -138,9 +149,11 @@ def _merge(old: list[Word], new: list[Word]) -> list[Word]:
     for line in lines.values():
         # A word cut by the edge of the region must not replace a whole one.
         sure = [w for w in line if w.confidence >= 0.6 and is_plausible(w.text)]
-        if not sure or sum(len(w.text) for w in sure) < 0.6 * sum(len(w.text) for w in line):
+        if not sure or sum(len(w.text) for w in sure) < least * sum(len(w.text) for w in line):
             continue
         fresh = [w for w in line if w.confidence > 0.3]
+        if least < 0.5:
+            fresh = [w for w in line if len(w.text) > 1 and w.text.isalpha() and (w.confidence > 0.3 or is_plausible(w.text))]
         covered = [w for w in result if any(_overlap(w.box, f.box) > 0.3 for f in fresh)]
         if covered and _trust(covered) >= _trust(sure) - 0.03:
             continue

@@ -37,7 +37,7 @@ class Found:
 def may_be_accepted(item: Found) -> bool:
     """Whether a value may do without a person at all: printed, of the right form, read rather than inferred, and not
     repaired or damaged so far that it is only a proposal."""
-    return not item.handwritten and item.valid and item.source != "rule" and item.certainty > 0.5
+    return not item.handwritten and item.valid and item.source != "rule" and item.certainty >= 0.5
 
 
 def is_handwritten(tokens: list[Token]) -> bool:

@@ -180,6 +180,8 @@ def value_tokens(rows: list[Row], hit: Hit, hits: list[Hit], field: FieldForm) -
     return [part for part in taken if part]
 
 
+_OTHER_LABEL = re.compile(r"^\W*[^\W\d_][^\d:,;.()]{3,40}:(?:\s|$)")
+"""A row that opens with a label of its own, known or not."""
 _SHORT_KINDS = (ValueKind.NAME, ValueKind.ETHNIC, ValueKind.NATIONALITY)
 
 
@@ -187,6 +189,8 @@ def _continues(row: Row, previous: Row, label_starts: list[int] | None, field: F
     if label_starts and _begins(row, min(label_starts)):
         return False
     if field.kind in _SHORT_KINDS and not _ends_a_name(row, previous, label_starts):
+        return False
+    if field.kind in (ValueKind.PLACE, ValueKind.AGENCY) and _OTHER_LABEL.match(row.text) and row.text[:1].isupper():
         return False
     if _SECTION.match(row.text) or not any(len(t.key) > 1 for t in row.tokens):
         return False

@@ -127,9 +127,10 @@ def _signer_on(sheet: Sheet, rows: list[Row], named: list[str]) -> dict[str, Fou
     name = _read_name(sheet, pieces, block)
     if name:
         found["nguoi_ky"] = name
-    if "chuc_vu" in found and (block.damaged or name is None or not name.valid or _beside(name, block)):
+    doubtful = block.damaged or name is None or not name.valid or _beside(name, block)
+    if (position := found.get("chuc_vu")) and not position.agreed and doubtful:
         # what stands in front of the position (KT., PHÓ, Q.) or a line of the block may lie unread under the seal
-        found["chuc_vu"].certainty = min(found["chuc_vu"].certainty, 0.5)
+        position.certainty = min(position.certainty, 0.4)
     if agency := _agency_above(sheet, pieces, start):
         found["co_quan_ban_hanh"] = agency
     return found
