@@ -68,6 +68,8 @@ class Proxy:
         self.server = server
         self.behave: Behaviour = lambda request, forward: forward()
         self.seen: list[Request] = []
+        self.cut_upload: int | None = None
+        """Take so many bytes of the body of the next object put, then hang up; once."""
         proxy = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -96,6 +98,11 @@ class Proxy:
         self.http.server_close()
 
     def _handle(self, handler: BaseHTTPRequestHandler) -> None:
+        if self.cut_upload is not None and handler.command == "PUT":
+            size, self.cut_upload = self.cut_upload, None
+            handler.rfile.read(size)
+            _break(handler)
+            return
         body = handler.rfile.read(int(handler.headers.get("Content-Length") or 0))
         request = Request(handler.command, handler.path, dict(handler.headers.items()), body)
         self.seen.append(request)

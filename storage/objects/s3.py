@@ -9,12 +9,14 @@ lock that the server dropped on the way (Ceph RGW, objects in parts) is set and 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import time
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from contextlib import contextmanager
+from datetime import datetime
 from email.utils import parsedate_to_datetime
 from itertools import groupby, islice
 from operator import attrgetter
@@ -32,10 +34,10 @@ from schemas.objects import S3Settings
 from schemas.objects_errors import StoreUnfit
 from schemas.store import Enforcement, ObjectRef, ObjectStat, Retention, RetentionMode, StoreCapabilities
 from storage.objects.protocol import Data, checked_key
-from storage.objects.retention import at_least, refuse_if_locked, stronger
+from storage.objects.retention import at_least, in_force, refuse_if_locked, stronger
 from storage.objects.s3_address import S3Address
 from storage.objects.s3_body import CHUNK, Body, body_of
-from storage.objects.s3_errors import Changed
+from storage.objects.s3_errors import Changed, own_fault
 from storage.objects.s3_parts import put_parts
 from storage.objects.s3_reader import Download
 from storage.objects.s3_wire import Wire, xml_time
@@ -110,36 +112,51 @@ class S3Store:
         self, key: str, body: Body, described: dict[str, str], retention: Retention | None, new_version: bool
     ) -> ObjectRef:
         self._need_versions()
-        found = self._head(key)
-        if found is not None:
-            stat = self._stat(key, found)
-            if stat.ref.sha256 == body.sha256:
-                self._protect(stat, retention)
-                return stat.ref
+        newest, condition = self._newest(key)
+        if newest is not None:
+            if newest.ref.sha256 == body.sha256:
+                self._protect(newest, retention)
+                return newest.ref
             if not new_version:
                 raise ObjectExists(key)
-        return self._write(key, body, described, stronger(Retention(), retention or Retention()), found)
+        return self._write(key, body, described, stronger(Retention(), retention or Retention()), condition)
 
     def _repair(self, key: str, version: str, body: Body) -> ObjectRef:
         """A damaged version under lock cannot be taken away; the good bytes become a further one."""
         self._need_versions()
-        found = self._head(key)
-        newest = found and self._stat(key, found)
-        if newest and newest.ref.version == version and newest.ref.sha256 not in ("", body.sha256):
-            raise ObjectDamaged(f"expected {newest.ref.sha256}, got {body.sha256}")
-        if newest and newest.ref.version != version and newest.ref.sha256 == body.sha256:
-            return self.verify(key, newest.ref.version)  # repaired before
+        newest, condition = self._newest(key)
         before = newest
-        if newest and newest.ref.version != version:
+        if newest is not None and newest.ref.version != version:
+            if newest.ref.sha256 == body.sha256:
+                return self.verify(key, newest.ref.version)  # repaired before
             try:
                 before = self.stat(key, version)
             except ObjectMissing:
                 before = None
+        if (
+            before is not None
+            and before.ref.version == version
+            and before.ref.sha256 not in ("", body.sha256)
+        ):
+            raise ObjectDamaged(f"expected {before.ref.sha256}, got {body.sha256}")
         described = _described(before.media_type, before.metadata) if before else _described("", {})
         kept = before.retention if before else Retention()
-        if kept.until is not None and kept.until <= datetime.now(UTC):
+        if not in_force(kept):
             kept = Retention(legal_hold=kept.legal_hold)
-        return self._write(key, body, described, kept, found)
+        return self._write(key, body, described, kept, condition)
+
+    def _newest(self, key: str) -> tuple[ObjectStat | None, dict[str, str]]:
+        """Newest version of a key, and the condition that no other came since.
+
+        A version that the server does not show as the newest counts too: a delete marker hides it, or the server was killed
+        before it noted which is the newest (seen with SeaweedFS), and writing it again would double it."""
+        try:
+            headers = self.wire.head(self._name(key))
+        except ObjectMissing:
+            hidden = self._hidden(key)
+            stat = self._stat(key, self.wire.head(self._name(key), hidden)) if hidden else None
+            return stat, {"If-None-Match": "*"}
+        return self._stat(key, headers), {"If-Match": headers["etag"]}
 
     def _write(
         self,
@@ -147,9 +164,9 @@ class S3Store:
         body: Body,
         described: dict[str, str],
         retention: Retention,
-        found: Mapping[str, str] | None,
+        condition: dict[str, str],
     ) -> ObjectRef:
-        name, condition = self._name(key), {"If-Match": found["etag"]} if found else {"If-None-Match": "*"}
+        name = self._name(key)
         headers = {HASH: body.sha256} | described | _lock_headers(retention)
         if body.whole is not None:
             checked = {"x-amz-checksum-sha256": body.checksum, "x-amz-sdk-checksum-algorithm": "SHA256"}
@@ -208,12 +225,12 @@ class S3Store:
                 raise ObjectDamaged(f"{key} version {stat.ref.version}")
             return data
 
-        return _once_more(read)
+        with self._judged(key, version):
+            return _once_more(read)
 
     def open(self, key: str, version: str | None = None) -> BinaryIO:
-        import io
-
-        return io.BufferedReader(self._open(key, version)[1], CHUNK)
+        with self._judged(key, version):
+            return io.BufferedReader(self._open(key, version)[1], CHUNK)
 
     def verify(self, key: str, version: str | None = None) -> ObjectRef:
         def read() -> ObjectRef:
@@ -226,7 +243,8 @@ class S3Store:
                 raise ObjectDamaged(f"{key} version {stat.ref.version}")
             return stat.ref
 
-        return _once_more(read)
+        with self._judged(key, version):
+            return _once_more(read)
 
     def stat(self, key: str, version: str | None = None) -> ObjectStat:
         key = checked_key(key)
@@ -234,7 +252,7 @@ class S3Store:
             return self._stat(key, self.wire.head(self._name(key), version))
         except ObjectMissing:
             pass
-        hidden = None if version is not None else self._under_a_marker(key)
+        hidden = None if version is not None else self._hidden(key)
         if hidden is None:
             raise ObjectMissing(key if version is None else f"{key} version {version}")
         return self._stat(key, self.wire.head(self._name(key), hidden))
@@ -301,12 +319,6 @@ class S3Store:
                 raise StoreUnfit("versioning is not enabled for the bucket")
             self._versioned = True
 
-    def _head(self, key: str) -> Mapping[str, str] | None:
-        try:
-            return self.wire.head(self._name(key))
-        except ObjectMissing:
-            return None
-
     def _open(self, key: str, version: str | None) -> tuple[ObjectStat, Download]:
         key = checked_key(key)
         try:
@@ -315,6 +327,18 @@ class S3Store:
             found = self.stat(key, version)  # hidden by a delete marker, or really not there
             stream = Download(self.wire, self._name(key), found.ref.version)
         return self._stat(key, stream.headers), stream
+
+    @contextmanager
+    def _judged(self, key: str, version: str | None) -> Iterator[None]:
+        """A server that knows a version, answers for everything else and fails on its bytes has lost them: damage, which can
+        be healed, not an outage."""
+        try:
+            yield
+        except StoreUnavailable as error:
+            if not own_fault(error):
+                raise
+            ref = self.stat(key, version).ref
+            raise ObjectDamaged(f"{key} version {ref.version}: the server cannot read it") from error
 
     def _stat(self, key: str, headers: Mapping[str, str]) -> ObjectStat:
         try:
@@ -355,7 +379,7 @@ class S3Store:
         first = next(iter(self._keys(key)), None)
         return first[1] if first and first[0] == key else []
 
-    def _under_a_marker(self, key: str) -> str | None:
+    def _hidden(self, key: str) -> str | None:
         """Newest version of a key that somebody "deleted": the marker hides it, nothing is gone."""
         return next(reversed(self._versions_of(key)), None)
 

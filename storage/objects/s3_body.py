@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,7 +38,9 @@ def body_of(data: Data, most_in_memory: int) -> Iterator[Body]:
     """Raises UnreadableFile for a path that cannot be read."""
     if isinstance(data, bytes | bytearray | memoryview):
         whole = bytes(data)
-        yield Body(hashlib.sha256(whole).hexdigest(), len(whole), whole)
+        small = len(whole) <= most_in_memory
+        sha256 = hashlib.sha256(whole).hexdigest()
+        yield Body(sha256, len(whole), whole if small else None, None if small else io.BytesIO(whole))
         return
     if isinstance(data, Path):
         try:

@@ -84,13 +84,24 @@ def _by_code(error: S3Error, about: str, locks: bool, versioned: bool) -> Except
         return ObjectLocked(about) if locks else SetupError(f"S3 store: no right to do this ({code}) {about}")
     if locks and code == "InvalidRequest":
         return ObjectLocked(f"{about} ({code})")
-    return Unavailable(f"HTTP {status} {code} {about}".strip())
+    return _unavailable(status, code, about)
 
 
 def _by_status(status: int, about: str, what: str) -> SohoaError:
     if status == 507:
         return DiskFull("the store has no room left")
-    return Unavailable(f"HTTP {status} {what} {about}".replace("  ", " ").strip())
+    return _unavailable(status, what, about)
+
+
+def _unavailable(status: int, what: str, about: str) -> Unavailable:
+    error = Unavailable(" ".join(word for word in (f"HTTP {status}", what, about) if word))
+    error.status = status
+    return error
+
+
+def own_fault(error: Unavailable) -> bool:
+    """Did the server itself answer that it failed (500)? Then the object may be what it cannot read."""
+    return getattr(error, "status", 0) == 500
 
 
 def _network(error: urllib3.exceptions.HTTPError) -> str:
