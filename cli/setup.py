@@ -25,6 +25,11 @@ def init(context: typer.Context) -> None:
 
     call: Call = context.obj
     settings, made = make_home(call.home)
+    if not (call.home / "demo-pki").exists():
+        from flows.sign_desk import make_demo_keys
+
+        if keys := make_demo_keys(settings):
+            made.append(keys)
     for path in made:
         say(f"Đã tạo: {clean(path)}")
     say(

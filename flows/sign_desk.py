@@ -54,6 +54,15 @@ def nobody_asked(role: Role, what: str) -> str:
     raise BadSettings(f"{role}: {what} needs a PIN, and nobody can be asked for it here")
 
 
+def make_demo_keys(settings: Settings) -> Path | None:
+    """The folder of test keys of a home, made when it is not there; None where it has no use: in production, or where
+    every role has a key of the office's own."""
+    with SignDesk(settings) as desk:
+        if settings.signing.production or not any(desk.is_demo(role) for role in Role):
+            return None
+        return desk.demo_pki.folder
+
+
 class SignDesk:
     """A context manager: sessions of tokens are closed at the end. One a process; not across fork."""
 
@@ -86,6 +95,8 @@ class SignDesk:
             raise DemoKeyRefused("no key is named in keys.toml")
         named = self.settings.office.name
         pki = DemoPki.open(self.settings.home / "demo-pki", agency=AGENCY if named == UNNAMED else named)
+        if named != UNNAMED and not same_name(common_name(pki.certificate(Role.AGENCY)), named[:64]):
+            pki.rename(named)
         self._trust_demo(pki)
         return pki
 

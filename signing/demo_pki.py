@@ -31,6 +31,7 @@ from pyhanko_certvalidator.registry import SimpleCertificateStore
 
 from schemas.signing import Role
 from signing.demo_mark import MARK
+from signing.identities import common_name
 
 KEY_BITS = 2048
 PEOPLE: dict[Role, str] = {Role.SCANNER: "Nguyễn Thị Quét", Role.CERTIFIER: "Trần Văn Chứng"}
@@ -134,6 +135,21 @@ class DemoPki:
         if not (folder / "ready").exists():
             _make(folder, agency, PEOPLE | (people or {}))
         return cls(folder)
+
+    def rename(self, agency: str) -> None:
+        """Other certificates for the signers, of this agency, from the same authorities: the demo PKI is made before an
+        office has written its name down. What was signed before stays signed."""
+        people = {role: common_name(self.certificate(role)) for role in PEOPLE}
+        fresh = Path(tempfile.mkdtemp(prefix=f".{self.folder.name}-", dir=self.folder.parent))  # 0700
+        try:
+            chain = [_pyca(self.ca), _pyca(self.root)]
+            _make_signers(fresh, chain, self._ca_key, agency, people, self.password)
+            # The agency's certificate is what tells whether this was done: it goes last.
+            done = f"{Role.AGENCY}.pem"
+            for path in sorted(fresh.iterdir(), key=lambda path: path.name == done):
+                path.replace(self.folder / path.name)
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
 
     # --- who there is
     def p12(self, role: Role) -> Path:
@@ -379,6 +395,22 @@ def _authority(common: str, years: int, issuer: pyca.Certificate | None, issuer_
     return builder.sign(issuer_key or key, hashes.SHA256()), key
 
 
+def _make_signers(
+    folder: Path, chain: list[pyca.Certificate], ca_key, agency: str, people: dict[Role, str], password: str
+) -> None:
+    """Certificate and key file of each role."""
+    for role in Role:
+        subject = _name(people[role], agency) if role in people else _name(agency, agency)
+        key = rsa.generate_private_key(public_exponent=65537, key_size=KEY_BITS)
+        usage = ("digital_signature", "content_commitment")
+        certificate = _issued(chain[0], ca_key, subject, key.public_key(), None, None, usage, False)
+        (folder / f"{role}.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+        packed = pkcs12.serialize_key_and_certificates(
+            role.encode(), key, certificate, chain, serialization.BestAvailableEncryption(password.encode())
+        )
+        _private(folder / f"{role}.p12", packed)
+
+
 def _make(folder: Path, agency: str, people: dict[Role, str]) -> None:
     """Made aside and moved into place whole, so that a crash leaves nothing half done."""
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -396,17 +428,7 @@ def _make(folder: Path, agency: str, people: dict[Role, str]) -> None:
             _private(fresh / f"{name}.key", _pem(key))
         password = secrets.token_urlsafe(16)
         _private(fresh / "password", password.encode())
-        for role in Role:
-            subject = _name(people[role], agency) if role in people else _name(agency, agency)
-            key = rsa.generate_private_key(public_exponent=65537, key_size=KEY_BITS)
-            usage = ("digital_signature", "content_commitment")
-            certificate = _issued(ca, ca_key, subject, key.public_key(), None, None, usage, False)
-            (fresh / f"{role}.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-            packed = pkcs12.serialize_key_and_certificates(
-                role.encode(), key, certificate, [ca, root],
-                serialization.BestAvailableEncryption(password.encode()),
-            )  # fmt: skip
-            _private(fresh / f"{role}.p12", packed)
+        _make_signers(fresh, [ca, root], ca_key, agency, people, password)
         (fresh / "revoked.json").write_text("{}")
         (fresh / "ready").write_text("1")
         try:

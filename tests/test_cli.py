@@ -103,6 +103,9 @@ def test_init_makes_a_private_home_and_never_overwrites(tmp_path):
     assert stat.S_IMODE(home.stat().st_mode) == 0o700
     for path in home.rglob("*"):
         assert not stat.S_IMODE(path.stat().st_mode) & 0o077, path
+    assert {"root.pem", "ca.pem", "tsa.pem", "scanner.p12", "certifier.p12", "agency.p12"} <= {
+        path.name for path in (home / "demo-pki").iterdir()
+    }
     (home / "sohoa.toml").write_text('[office]\nname = "UBND xã Đại Đồng"\n', "utf-8")
     again = sohoa("--home", home, "init")
     assert again.code == 0 and "không thay đổi gì" in again.out

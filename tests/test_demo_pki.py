@@ -16,7 +16,9 @@ from pyhanko_certvalidator.errors import PathBuildingError, PathValidationError,
 
 from schemas.signing import Role
 from signing.demo_mark import MARK, is_demo, without_mark
-from signing.demo_pki import DemoPki
+from signing.demo_pki import PEOPLE, DemoPki
+from signing.identities import common_name
+from signing.pkcs12 import Pkcs12Signer
 from signing.trust import TrustSettings, load_trust
 
 
@@ -162,3 +164,20 @@ def test_published_where_a_verifier_looks(pki, tmp_path):
     assert [certificate.sha256 for certificate in store.intermediates] == [pki.ca.sha256]
     assert len(store.crls) == 2 and not store.problems
     assert load_trust(TrustSettings(tmp_path / "trust", accept_demo=False)).anchors == ()
+
+
+def test_an_office_gets_its_name_later(tmp_path):
+    """The demo PKI is made by `sohoa init`, before the office has written its name down."""
+    made = DemoPki.open(tmp_path / "pki")
+    before = made.p12(Role.AGENCY).read_bytes()
+    made.rename("Ủy ban nhân dân phường Mới")
+    again = DemoPki.open(tmp_path / "pki")
+    for role in Role:
+        signer = Pkcs12Signer.open(again.p12(role), again.password)
+        assert signer.certificate.dump() == again.certificate(role).dump() and is_demo(signer.certificate)
+        assert again.p12(role).stat().st_mode & 0o077 == 0
+    assert common_name(again.certificate(Role.AGENCY)) == "Ủy ban nhân dân phường Mới"
+    assert common_name(again.certificate(Role.CERTIFIER)) == PEOPLE[Role.CERTIFIER]
+    assert (again.root.dump(), again.tsa.dump()) == (made.root.dump(), made.tsa.dump())
+    assert again.p12(Role.AGENCY).read_bytes() != before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["pki"]
