@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 
 from flows.coding import coding_of
-from flows.exchange_fields import fields_of, kind_of_type
+from flows.exchange_fields import checks_of, fields_of, kind_of_type
 from flows.people import require, require_document
 from flows.reception import Seen, look
 from flows.review import Desk
+from ocr.checks import validity
 from schemas.api import ImportMetadata, PutMetadata
-from schemas.document import Check, CheckResult, DocumentReading, DocumentStatus
+from schemas.document import Check, CheckResult, DocumentReading, DocumentStatus, FieldValue
 from schemas.errors import BadValue, ChangedMeanwhile, NotAllowedNow, NotFound, UnsupportedFile, WrongUse
 from schemas.people import Actor, Right, working_as
+from schemas.people_errors import NotAllowed
 from storage.catalogue import (
     BatchStatus,
     DocumentRow,
@@ -63,6 +66,7 @@ def take_in(desk: Desk, actor: Actor, file: Path, name: str, facts: ImportMetada
         raise WrongUse(f"Dossier: {facts.Dossier!r}")
     kind = kind_of_type(desk.forms, facts.TypeName)
     fields = fields_of(desk.forms, kind, facts, actor)  # before anything is kept: a wrong value leaves nothing behind
+    checks = checks_of(desk.forms, kind, fields, fields)
     seen = look(file, name, desk.settings.limits)
     _must_fit(seen, facts, described=code is not None)
     canonical = _written(desk, code) if code else None
@@ -80,7 +84,7 @@ def take_in(desk: Desk, actor: Actor, file: Path, name: str, facts: ImportMetada
     with working_as(replace(actor, unit=unit or None)):
         _offer(desk, sent, source, name, facts, actor)
         if code is not None:
-            row = _record(desk, sent, seen, kind, fields, actor)
+            row = _record(desk, sent, seen, kind, fields, checks, facts, actor)
             row = Imports(desk.catalogue).number(row.id, code, canonical, who=actor.who)
             if desk.catalogue.batch(sent.batch).status is BatchStatus.OPEN:
                 desk.catalogue.finish_batch(sent.batch, who=actor.who)
@@ -121,7 +125,16 @@ def _offer(desk: Desk, sent: Import, source: NewSource, name: str, facts: Import
         return
 
 
-def _record(desk: Desk, sent: Import, seen: Seen, kind: str, fields: dict, actor: Actor) -> DocumentRow:
+def _record(
+    desk: Desk,
+    sent: Import,
+    seen: Seen,
+    kind: str,
+    fields: dict[str, FieldValue],
+    checks: list[Check],
+    facts: ImportMetadata,
+    actor: Actor,
+) -> DocumentRow:
     """One record of all pages, described by its sender; nothing is read from the picture."""
     numbers = list(range(1, seen.info.pages + 1))
     record = document_id(sent.source, numbers)
@@ -133,13 +146,16 @@ def _record(desk: Desk, sent: Import, seen: Seen, kind: str, fields: dict, actor
         archive_key(record, 1), desk.store.get(original.key, original.version), sha256=sent.source, media_type=PDF,
         new_version=True,
     )  # fmt: skip
-    checks = [Check(code="signed_original", result=CheckResult.OK)] if seen.info.signed else []
+    about_file = [Check(code="signed_original", result=CheckResult.OK)] if seen.info.signed else []
     if not seen.pdfa:
-        checks.append(Check(code="pdfa_not_claimed", result=CheckResult.WARNING))
+        about_file.append(Check(code="pdfa_not_claimed", result=CheckResult.WARNING))
     reading = DocumentReading(
-        pages=numbers, type=kind, type_confidence=1.0, text=seen.text, fields=fields, checks=checks,
-        dossier_code=desk.catalogue.batch(sent.batch).dossier_code,
+        pages=numbers, type=kind, type_confidence=1.0, text=seen.text, fields=fields, checks=[*about_file, *checks],
+        dossier_code=facts.Dossier,
     )  # fmt: skip
+    by_rule = validity(desk.forms.get(kind), reading)
+    reading.valid_from = _iso(facts.ValidFrom) or by_rule[0]
+    reading.valid_to = _iso(facts.ValidTo) or by_rule[1]
     pages = [NewPage(n, PageStatus.DOCUMENT) for n in numbers]
     rows = desk.catalogue.record_file(
         file.id, pages=pages, documents=[NewDocument(reading, archive, sealed=False)], who=actor.who
@@ -157,8 +173,6 @@ def by_code(desk: Desk, actor: Actor, code: str, right: Right) -> tuple[Document
 
     Raises NotFound also where the actor may not know that it exists.
     """
-    from schemas.people_errors import NotAllowed
-
     wanted = code.strip()
     if re.fullmatch(r"D-[0-9A-Z]{12}", wanted):
         found, version = wanted, None
@@ -205,12 +219,16 @@ def correct(
     """
     kind = kind_of_type(desk.forms, facts.TypeName) if facts.TypeName is not None else None
     fields = fields_of(desk.forms, kind or row.type, facts, actor, standing=row.fields)
+    checks_of(desk.forms, kind or row.type, {**row.fields, **fields}, fields)
+    dates = {"valid_from": _iso(facts.ValidFrom), "valid_to": _iso(facts.ValidTo)}
+    dates = {name: day for name, day in dates.items() if day is not None}
     seen = look(file, name, desk.settings.limits) if file is not None else None
     if seen is not None:
         _must_fit(seen, facts, described=True)
     same_fields = all(n in row.fields and row.fields[n].value == f.value for n, f in fields.items())
     same_file = seen is None or (row.archive is not None and row.archive.sha256 == seen.info.sha256)
-    if same_fields and same_file and kind in (None, row.type):
+    same_dates = all(getattr(row, name) == day for name, day in dates.items())
+    if same_fields and same_file and same_dates and kind in (None, row.type):
         return Corrected(row, False)
     if "*" not in etags and etag_of(row) not in etags:
         raise ChangedMeanwhile(f"{row.id}: {etag_of(row)}")
@@ -224,7 +242,7 @@ def correct(
         new = NewVersion(archive, seen.info.sha256, seen.info.pages, seen.text)
     changed = Imports(desk.catalogue).correct(
         row.id, fields, facts.model_dump(mode="json", exclude_defaults=True), new, coding=coding_of(desk.settings),
-        kind=kind, expected_revision=row.revision, actor=actor.id, who=actor.who, why=facts.Reason or "PUT",
+        kind=kind, dates=dates, expected_revision=row.revision, actor=actor.id, who=actor.who, why=facts.Reason or "PUT",
     )  # fmt: skip
     return Corrected(changed, True)
 
@@ -232,6 +250,10 @@ def correct(
 def _written(desk: Desk, code: DocCode) -> str:
     """As the office's template writes it: six digits also where the sender dropped a zero."""
     return doc_code(desk.settings.codes, code.office, code.field, code.serial, code.version)
+
+
+def _iso(day: date | None) -> str | None:
+    return day.isoformat() if day else None
 
 
 def _plain(name: str) -> str:

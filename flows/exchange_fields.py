@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from flows.typed import kind_of, typed_value
+from ocr import checks as rules
+from ocr.fields.evidence import Found
 from ocr.forms import Forms
 from schemas.api import ImportMetadata, PutMetadata
-from schemas.document import FieldStatus, FieldValue
+from schemas.document import Check, CheckResult, FieldStatus, FieldValue
+from schemas.errors import BadValue
 from schemas.people import Actor
 from storage.catalogue import DocumentRow
 from storage.fold import fold_words
@@ -64,6 +67,20 @@ def fields_of(
     return found
 
 
+def checks_of(forms: Forms, kind: str, fields: Mapping[str, FieldValue], named: Mapping[str, FieldValue]) -> list[Check]:
+    """Checks of the values and between them. What contradicts itself is sent back: nobody here has the paper at hand. What the
+    form asks for and the letter does not is a warning. Raises BadValue."""
+    found = {name: Found(field.value, field.printed or "") for name, field in fields.items()}
+    made = []
+    for check in rules.check(kind, forms.get(kind), found, forms).checks:
+        if check.code == "required":
+            check = check.model_copy(update={"result": CheckResult.WARNING})
+        if check.result is CheckResult.FAILED and set(check.fields) & set(named):
+            raise BadValue(f"{check.code}: {', '.join(check.fields)}")
+        made.append(check)
+    return made
+
+
 def split_number(text: str | None) -> tuple[str | None, str | None]:
     """`15/QĐ-UBND` -> (15, QĐ-UBND); `245/2015` is a number without notation."""
     if not text:
@@ -81,4 +98,6 @@ def metadata_of(row: DocumentRow, fields: Mapping[str, str | None], type_name: s
         "CodeNumber": number,
         "CodeNotation": notation,
         "PageAmount": pages,
+        "ValidFrom": row.valid_from,
+        "ValidTo": row.valid_to,
     }

@@ -45,6 +45,9 @@ class _Optional(_Wire):
     ConfidenceLevel: Word30 | None = None
     Format: Word50 | None = None
     """Tình trạng vật lý."""
+    ValidFrom: date | None = None
+    """Thời hạn có hiệu lực (TT 01/2023/TT-VPCP Đ9); not in the letter. By the kind of paper when left out."""
+    ValidTo: date | None = None
     Fields: dict[Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{1,40}$")], Text500] = Field(
         default_factory=dict, max_length=60
     )
@@ -67,6 +70,8 @@ class ImportMetadata(_Optional):
 
     @model_validator(mode="after")
     def _described(self) -> ImportMetadata:
+        if self.ValidFrom and self.ValidTo and self.ValidTo < self.ValidFrom:
+            raise ValueError("ValidTo is before ValidFrom")
         missing = [name for name in REQUIRED if getattr(self, name) is None]
         if self.DocCode is not None and missing:
             raise ValueError(f"with a DocCode these are required: {', '.join(missing)}")
@@ -118,6 +123,8 @@ class DocumentGiven(_Given):
     Mode: str | None = None
     ConfidenceLevel: str | None = None
     Format: str | None = None
+    ValidFrom: str | None = None
+    ValidTo: str | None = None
     id: str
     kind: str
     status: DocumentStatus

@@ -38,6 +38,7 @@ def described(number: int = 1, office: str = CODE, **more: object) -> dict:
         "IssuedDate": "2023-03-15",
         "OrganName": "Ủy ban nhân dân xã Đại Đồng",
         "Subject": "Về việc công nhận kết quả bình xét",
+        "ValidTo": "2099-12-31",
     } | more
 
 

@@ -11,9 +11,9 @@ from pydantic import ValidationError
 
 from flows.exchange import by_code
 from flows.lookup import lookup
-from flows.people import looked, masked
+from flows.people import looked
 from flows.reuse import reuse
-from flows.search import find
+from flows.search import find, masked_found
 from flows.verify import verify_paths
 from flows.verify_known import known_copies
 from portal.api.asked import Anybody, Code, Key, TheApi, answers, needs
@@ -52,7 +52,7 @@ def search_documents(
         query = Query(**{k: tuple(v) if isinstance(v, list) else v for k, v in asked.model_dump().items()})
     except ValidationError as error:
         raise WrongUse("; ".join(e["msg"] for e in error.errors(include_input=False))[:300]) from None
-    found = find(api.desk.catalogue, query, actor)
+    found = masked_found(find(api.desk.catalogue, query, actor), actor, api.settings)
     if found.hits:
         looked(api.desk.catalogue, actor, [hit.id for hit in found.hits], "API: tìm")
     hits = tuple(
@@ -64,9 +64,7 @@ def search_documents(
             validity=hit.validity,
             validity_reason=hit.validity_reason,
             status=hit.status,
-            fields=masked(
-                hit.fields, hit.type, actor, api.settings, unit=hit.unit or "", made_by=hit.made_by or ""
-            ),
+            fields=hit.fields,
         )
         for hit in found.hits
     )

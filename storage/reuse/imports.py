@@ -147,12 +147,14 @@ class Imports:
         *,
         coding: Coding,
         kind: str | None,
+        dates: Mapping[str, str],
         expected_revision: int,
         actor: str,
         who: str,
         why: str,
     ) -> DocumentRow:
-        """New values, and with a file the next version: it waits for the agency's signature like any other.
+        """New values, and with a file the next version: it waits for the agency's signature like any other. `dates`: those of
+        `valid_from` and `valid_to` that change.
 
         Raises NotFound, ChangedMeanwhile; NotAllowedNow for a record that is not checked.
         """
@@ -161,7 +163,7 @@ class Imports:
             if row["status"] not in NUMBERED:
                 raise NotAllowedNow(f"document {row['id']} is {row['status']}")
             before = load_one(connection, row["id"])
-            values: dict[str, object] = {"type": kind} if kind else {}
+            values: dict[str, object] = {**dates, **({"type": kind} if kind else {})}
             if new is not None:
                 version = row["version"] + 1
                 values |= {"version": version, "archive": new.archive.model_dump(), "status": DocumentStatus.CHECKED}
