@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from schemas.document import Check, CheckResult, DocumentStatus, FieldStatus, FieldValue
 from schemas.errors import NotAllowedNow, NotFound, WrongUse
+from storage.audit.chain import append
 from storage.catalogue import tables as t
 from storage.catalogue.batches import known_batch
 from storage.catalogue.changes import WAITING, add_history, field_values, lock, touch
@@ -106,6 +107,7 @@ class Review(Database):
         with self.write() as connection:
             row = _editable(connection, document, who, expected_revision)
             _write_checks(connection, row["id"], checks)
+            append(connection, who, "checks_set", row["id"])
             touch(connection, row["id"])
             return load_one(connection, row["id"])
 
@@ -214,3 +216,5 @@ def _write_field(
         .on_conflict_do_update(index_elements=["document", "name"], set_=values)
     )
     add_history(connection, document, name, before, after, who, why)
+    # The values stand in the history; the chain says that they were changed, by whom and why.
+    append(connection, who, "field_changed", document, why, {"field": name})
