@@ -16,6 +16,7 @@ from cli import (
     copies,
     copies_register,
     digitise,
+    find,
     plan,
     preserve,
     quarantine,
@@ -24,6 +25,7 @@ from cli import (
     setup,
     sign,
     users,
+    validity,
     verify,
 )
 from cli.call import Call
@@ -51,6 +53,8 @@ app = typer.Typer(
 setup.add_to(app)
 digitise.add_to(app)
 records.add_to(app)
+find.add_to(app)
+validity.add_to(app)
 verify.add_to(app)
 copies_register.add_to(app)
 app.add_typer(sign.app, name="sign")

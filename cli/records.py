@@ -1,28 +1,20 @@
-"""`sohoa show`, `find` and `export`: records found again and handed out."""
+"""`sohoa show` and `export`: one record looked at, records handed out."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import typer
 
 from cli.call import NEEDS_PERSON, Call
-from cli.terminal import clean, print_json, say, show_error, shown, table
+from cli.terminal import clean, print_json, say, show_error
 from schemas.people import Right
-
-KEY_FIELDS = (
-    "so_ky_hieu", "ngay_ban_hanh", "ho_ten", "vo_ho_ten", "chong_ho_ten", "ten_ho_kinh_doanh", "chu_ho", "chu_dau_tu",
-    "doi_tuong", "trich_yeu", "co_quan_ban_hanh",
-)  # fmt: skip
-"""What tells one hit from another in a list."""
 
 
 def add_to(app: typer.Typer) -> None:
     app.command(help="Một giấy tờ và ảnh trang có khung chữ. / One record; picture of a page with boxes.")(
         show
     )
-    app.command(help="Tìm, gõ không dấu cũng được. / Find, accents do not matter.")(find)
     app.command(help="Lấy PDF và dữ liệu ra thư mục. / Write PDF and data to a folder.")(export)
 
 
@@ -65,48 +57,6 @@ def show(
         print_record(desk, row, history=personal)
         if png is not None:
             say(f"Ảnh trang {page}: {clean(png)}")
-
-
-def find(
-    context: typer.Context,
-    words: list[str] = typer.Argument(..., metavar="TỪ…", help="Từ cần tìm. / Words to find."),
-    limit: int = typer.Option(
-        20, "--limit", min=1, max=1000, metavar="SỐ", help="Nhiều nhất bao nhiêu. / At most."
-    ),
-    offset: int = typer.Option(0, "--offset", min=0, metavar="SỐ", help="Bỏ qua bao nhiêu. / Skip."),
-    as_json: bool = typer.Option(False, "--json", help="In ra một tài liệu JSON. / One JSON document."),
-) -> None:
-    from flows.people import looked, masked
-    from flows.review import open_desk
-    from schemas.texts import VALIDITIES
-
-    actor = context.obj.actor(Right.SEARCH)
-    with open_desk(context.obj.settings()) as desk:
-        total, hits = desk.catalogue.find(" ".join(words), limit=limit, offset=offset)
-        looked(desk.catalogue, actor, [hit.id for hit in hits], action="found")
-        hits = [replace(h, fields=masked(h.fields, h.type, actor, desk.settings)) for h in hits]
-        if as_json:
-            found = [
-                {"id": h.id, "type": h.type, "score": h.score, "fields": h.fields, "validity": h.validity}
-                for h in hits
-            ]
-            print_json({"total": total, "hits": found})
-            return
-        if not hits:
-            say("Không tìm thấy giấy tờ nào.")
-            return
-        rows = [(h.id, desk.kind_name(h.type), _key_facts(h.fields), VALIDITIES[h.validity]) for h in hits]
-        table(("Mã", "Loại giấy tờ", "Nội dung", "Hiệu lực"), rows)
-        say(
-            f"{total} giấy tờ"
-            + (f", hiện {len(hits)}" if total > len(hits) else "")
-            + f". Xem: sohoa show {hits[0].id}"
-        )
-
-
-def _key_facts(fields: dict[str, str | None]) -> str:
-    values = [shown(fields[name]) for name in KEY_FIELDS if fields.get(name)]
-    return " · ".join(values[:5])
 
 
 def export(

@@ -131,6 +131,8 @@ DOCUMENT_STATUSES: dict[DocumentStatus, str] = {
 VALIDITIES: dict[str, str] = {
     "in_force": "còn hiệu lực",
     "expired": "hết hiệu lực",
+    "revoked": "đã bị thu hồi, huỷ bỏ",
+    "replaced": "đã được thay thế",
     "not_yet": "chưa có hiệu lực",
     "unknown": "chưa rõ hiệu lực",
 }

@@ -299,6 +299,10 @@ class Hit:
     validity_reason: str = ""
     """A sentence, Vietnamese."""
     batch: str = ""
+    unit: str = ""
+    """Of its batch; empty: none."""
+    made_by: str = ""
+    """Id of the user who took the batch in."""
     dossier_code: str | None = None
     issued: str | None = None
     """ISO day."""

@@ -8,9 +8,9 @@ from datetime import date
 
 import sqlalchemy as sa
 
+from storage.search.filters import state_on
 from storage.search.query import Facets, Query
 from storage.search.tables import search_rows
-from storage.search.validity import IN_FORCE, derived
 from storage.search.vocabulary import among
 
 MOST = 50
@@ -22,15 +22,10 @@ def count_facets(
 ) -> Facets:
     """Counts over these rows. `complete`: they are all results, not only the newest."""
     r = search_rows.c
-    chosen = (r.kind, r.agency, sa.func.substr(r.issued, 1, 4).label("year"), r.unit, r.state, r.valid_from, r.valid_to)
-    grouped = sa.select(*chosen, sa.func.count()).where(among(connection, r.id, numbers)).group_by(*chosen)
-    kinds, agencies, years, validities, units = (Counter() for _ in range(5))
-    for kind, agency, year, unit, state, begins, ends, n in connection.execute(grouped):
-        endless = state == IN_FORCE or kind in query.without_limit
-        kinds[kind] += n
-        agencies[agency or ""] += n
-        years[year or ""] += n
-        units[unit] += n
-        validities[str(derived(state, begins, ends, endless, today))] += n
-    told = (dict(counter.most_common(MOST)) for counter in (kinds, agencies, years, validities, units))
+    validity = state_on(today, query.without_limit)
+    chosen = (r.kind, sa.func.coalesce(r.agency, ""), sa.func.coalesce(sa.func.substr(r.issued, 1, 4), ""), validity, r.unit)
+    rows = connection.execute(sa.select(*chosen).where(among(connection, r.id, numbers))).all()
+    # By columns, not by groups in the database: agencies times units times years are as many as rows.
+    counters = [Counter(column) for column in zip(*rows, strict=True)] or [Counter()] * len(chosen)
+    told = (dict(counter.most_common(MOST)) for counter in counters)
     return Facets(len(numbers), complete, *told)

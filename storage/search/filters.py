@@ -38,9 +38,8 @@ def filtered(connection: sa.Connection, query: Query, today: date) -> Wanted | N
         parts.append(issued[0])
         rows += issued[1]
     if query.validity:
-        answers = [_valid(validity, today, query.without_limit) for validity in dict.fromkeys(query.validity)]
-        parts.append(any_of(term for term, _ in answers))
-        rows.append(sa.or_(*(condition for _, condition in answers)))
+        parts.append(any_of(_narrowed(validity, today) for validity in query.validity))
+        rows.append(state_on(today, query.without_limit).in_(query.validity))
     if query.visible_units is not None or query.visible_made_by is not None:
         seen = [f"u:{plain(unit)}" for unit in sorted(query.visible_units or ())]
         if query.visible_made_by:
@@ -101,22 +100,27 @@ def _issued(query: Query) -> tuple[Expression, list[sa.ColumnElement[bool]]] | N
     return any_of(terms), rows
 
 
-def _valid(validity: Validity, today: date, without_limit: frozenset[str]) -> tuple[Expression, sa.ColumnElement[bool]]:
-    """Terms that narrow, and the condition itself (the same as `validity.derived`)."""
-    r, day, year = search_rows.c, today.isoformat(), today.year
+def state_on(today: date, without_limit: frozenset[str]) -> sa.ColumnElement[str]:
+    """`validity.derived` as the database computes it from a row."""
+    r, day = search_rows.c, today.isoformat()
+    return sa.case(
+        (r.state.in_((Validity.REVOKED, Validity.REPLACED)), r.state),
+        (r.valid_from > day, Validity.NOT_YET),
+        (r.valid_to < day, Validity.EXPIRED),
+        (sa.or_(r.valid_to.is_not(None), r.state == "in_force", r.kind.in_(sorted(without_limit))), Validity.IN_FORCE),
+        else_=Validity.UNKNOWN,
+    )
+
+
+def _narrowed(validity: Validity, today: date) -> Expression:
+    """Terms that every record in that state has one of."""
     if validity in (Validity.REVOKED, Validity.REPLACED):
-        return f"v:{validity}", r.state == str(validity)
-    standing = sa.or_(r.state.is_(None), r.state == "in_force")
-    begun = sa.or_(r.valid_from.is_(None), r.valid_from <= day)
-    endless = sa.or_(sa.func.coalesce(r.state, "") == "in_force", r.kind.in_(sorted(without_limit)))
+        return f"v:{validity}"
+    ahead = range(today.year, today.year + YEARS_AHEAD)
     if validity is Validity.NOT_YET:
-        terms = [f"f:{y}" for y in range(year, year + YEARS_AHEAD)]
-        return any_of(terms), sa.and_(standing, r.valid_from > day)
+        return any_of(f"f:{year}" for year in ahead)
     if validity is Validity.EXPIRED:
-        terms = [f"e:{y}" for y in range(_FIRST_YEAR, year + 1)]
-        return any_of(terms), sa.and_(standing, begun, r.valid_to < day)
+        return any_of(f"e:{year}" for year in range(_FIRST_YEAR, today.year + 1))
     if validity is Validity.IN_FORCE:
-        terms = ["e:none", *(f"e:{y}" for y in range(year, year + YEARS_AHEAD))]
-        lasting = sa.or_(r.valid_to >= day, sa.and_(r.valid_to.is_(None), endless))
-        return any_of(terms), sa.and_(standing, begun, lasting)
-    return "e:none", sa.and_(standing, begun, r.valid_to.is_(None), sa.not_(endless))
+        return any_of(["e:none", *(f"e:{year}" for year in ahead)])
+    return "e:none"

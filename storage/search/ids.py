@@ -18,7 +18,7 @@ WINDOW = 1_500
 """Newest records that are walked on PostgreSQL before its index is asked for all that match."""
 
 
-FACETED = 5_000
+FACETED = 2_000
 """Newest results that are looked at to count kinds, agencies, years."""
 
 
@@ -37,6 +37,10 @@ class Counted:
     number: int
     more: bool = False
     estimated: bool = False
+
+    @property
+    def many(self) -> bool:
+        return self.more or self.estimated
 
 
 class Reader:
@@ -59,16 +63,16 @@ class Reader:
         if wanted.expression is None:
             r = search_rows.c
             query = sa.select(r.id).where(r.id < below, *wanted.rows).order_by(r.id.desc())
-            return list(self.connection.scalars(query.limit(limit).offset(skip)))
+            return list(self.connection.scalars(query.limit(limit).offset(skip)).all())
         if self.is_sqlite:
-            return list(self.connection.scalars(self._fts(wanted, below).limit(limit).offset(skip)))
+            return list(self.connection.scalars(self._fts(wanted, below).limit(limit).offset(skip)).all())
         if self._is_common(wanted.expression):
             found = self._walk(wanted, below, limit + skip)
             if len(found) >= limit + skip:
                 return found[skip:]
         found = self._gin(wanted, below)
         query = sa.select(found.c.id).order_by(found.c.id.desc()).limit(limit).offset(skip)
-        return list(self.connection.scalars(query))
+        return list(self.connection.scalars(query).all())
 
     def count(self, wanted: Wanted, *, below: int, at_most: int) -> Counted:
         if wanted.expression is None:
@@ -112,7 +116,7 @@ class Reader:
         query = sa.select(newest.c.id).where(newest.c.terms.op("@@")(_parsed(wanted.expression)))
         if wanted.rows:
             query = query.join(search_rows, search_rows.c.id == newest.c.id).where(*wanted.rows)
-        return list(self.connection.scalars(query.order_by(newest.c.id.desc()).limit(limit)))
+        return list(self.connection.scalars(query.order_by(newest.c.id.desc()).limit(limit)).all())
 
     def _gin(self, wanted: Wanted, below: int) -> sa.CTE:
         """All that match. Apart, and with a sum instead of the column, so that the planner cannot choose to walk the rows

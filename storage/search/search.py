@@ -10,18 +10,15 @@ import sqlalchemy as sa
 
 from storage.catalogue.batches import VIETNAM
 from storage.catalogue.database import Database
-from storage.catalogue.documents import load
 from storage.catalogue.events import now
-from storage.catalogue.rows import DocumentRow, Hit
+from storage.catalogue.rows import Hit
 from storage.search import cursor
 from storage.search.facets import count_facets
 from storage.search.filters import filtered
+from storage.search.hits import found_records, hit
 from storage.search.ids import Reader, Wanted
 from storage.search.match import Expression, any_of, but, every
 from storage.search.query import COUNTED, Facets, Match, Query, TotalIs
-from storage.search.snippets import marked
-from storage.search.tables import search_rows
-from storage.search.terms import AGENCIES, ISSUED
 from storage.search.tiers import (
     Asked,
     Spelled,
@@ -32,16 +29,9 @@ from storage.search.tiers import (
     misspelled,
     others_near,
 )
-from storage.search.validity import validity_of, why
-from storage.search.vocabulary import among
 
 FEW = 10
 """So few results with the words as typed (or as beginnings) that typing errors are considered."""
-SCORES = {
-    Match.EXACT: 1.0, Match.WHOLE: 0.9, Match.TOGETHER: 0.8, Match.WORDS: 0.6, Match.BEGINNING: 0.4,
-    Match.SPELLING: 0.2, Match.FILTER: 1.0,
-}  # fmt: skip
-
 
 @dataclass(frozen=True)
 class Found:
@@ -70,13 +60,13 @@ def search(catalogue: Database, query: Query) -> Found:
     """
     with catalogue.read() as connection:
         page, place = matching(connection, query)
-        rows = load(connection, _documents(connection, [number for number, _ in page.numbers]))
+        rows = found_records(connection, [number for number, _ in page.numbers])
     asked = Asked.of(f"{query.text} {query.name or ''}")
     today = date.fromisoformat(place.today)
     marking = [*asked.words, *page.spelled]
     hits = [
-        _hit(row, match, today, query, marking, place.spelled.beginnings)
-        for row, (_, match) in zip(rows, page.numbers, strict=True)
+        hit(record, match, today, query, marking, place.spelled.beginnings)
+        for record, (_, match) in zip(rows, page.numbers, strict=True)
     ]
     return Found(
         total=place.total,
@@ -135,7 +125,7 @@ def _begun(
     below, spelled = place.below, Spelled()
     if asked is not None and query.fuzzy:
         counted = reader.count(_with(wanted, asked.all_words), below=below, at_most=COUNTED)
-        spelled.beginnings = beginnings(connection, asked) if not counted.more else []
+        spelled.beginnings = beginnings(connection, asked) if not counted.many else []
         begun = beginning_of(asked, spelled)
         if begun is not None:
             further = reader.count(_with(wanted, but(begun, [asked.all_words])), below=below, at_most=FEW)
@@ -205,32 +195,3 @@ def _with(wanted: Wanted, expression: Expression | None) -> Wanted:
     return Wanted(every(parts) if parts else None, wanted.rows)
 
 
-def _documents(connection: sa.Connection, numbers: Sequence[int]) -> list[str]:
-    r = search_rows.c
-    rows = connection.execute(sa.select(r.id, r.document).where(among(connection, r.id, numbers))).all()
-    ids = {row.id: row.document for row in rows}
-    return [ids[number] for number in numbers]
-
-
-def _hit(
-    row: DocumentRow, match: Match, today: date, query: Query, words: Sequence[str], beginnings: Sequence[str]
-) -> Hit:
-    values = {name: field.value for name, field in row.fields.items()}
-    return Hit(
-        id=row.id,
-        type=row.type,
-        score=SCORES[match],
-        fields=values,
-        validity=str(validity_of(row, today, query.without_limit)),
-        status=row.status,
-        doc_code=row.doc_code,
-        source=row.source,
-        pages=row.pages,
-        match=str(match),
-        snippets=marked(row, words, beginnings) if query.highlights else (),
-        validity_reason=why(row, today, query.without_limit),
-        batch=row.batch,
-        dossier_code=row.dossier_code,
-        issued=next((values[name] for name in ISSUED if values.get(name)), None),
-        agency=next((values[name] for name in AGENCIES if values.get(name)), None),
-    )

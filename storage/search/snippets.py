@@ -5,9 +5,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from storage.catalogue.rows import DocumentRow
 from storage.fold import fold
 from storage.search.query import Snippet
 
@@ -15,7 +14,7 @@ LENGTH = 160
 """Characters of a piece of running text."""
 SNIPPETS = 3
 MARKS = 20
-LOOKED_AT = 100_000
+LOOKED_AT = 20_000
 """Characters of the text of one record that are searched for words to show."""
 
 
@@ -31,17 +30,19 @@ class _Letters(dict):
 _LETTERS = _Letters()
 
 
-def marked(row: DocumentRow, words: Sequence[str], beginnings: Sequence[str] = ()) -> tuple[Snippet, ...]:
+def marked(
+    text: str, values: Mapping[str, str | None], words: Sequence[str], beginnings: Sequence[str] = ()
+) -> tuple[Snippet, ...]:
     """Fields that hold one of the words, those with most of them first, then the text around them."""
     sought = _sought(words, beginnings)
     if sought is None:
         return ()
     found = []
-    for name, field in row.fields.items():
-        if field.value and (marks := _marks(sought, text := _nfc(field.value))):
-            found.append(_cut(name, text, marks))
+    for name, value in values.items():
+        if value and (marks := _marks(sought, whole := _nfc(value))):
+            found.append(_cut(name, whole, marks))
     found.sort(key=lambda snippet: -len(snippet.marks))
-    text = _nfc(row.text[:LOOKED_AT])
+    text = _nfc(text)
     if marks := _marks(sought, text):
         found = [*found[: SNIPPETS - 1], _cut("text", text, _densest(marks))]
     return tuple(found[:SNIPPETS])
