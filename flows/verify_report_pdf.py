@@ -10,6 +10,7 @@ from fpdf import FPDF
 from schemas.signing import FORM_OF_COPY, DocumentTimestampVerdict, Product, SignatureVerdict
 from schemas.verify_texts import KNOWN, REVOCATION, TIMESTAMP, VERDICTS
 from signing.demo_mark import PAGE_MARK
+from storage.register.print_description import describe
 from storage.register.print_fonts import drawable, serif_fonts
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ _ORIGIN = {"file": "trong tệp", "trust_folder": "nạp từ thư mục tin c�
 
 
 def print_report(report: VerificationReport) -> bytes:
-    """The same report gives the same pages. Raises MissingProgram without a font."""
+    """The same report gives the same bytes. Raises MissingProgram without a font."""
     return _Paper(report).made()
 
 
@@ -40,9 +41,7 @@ class _Paper(FPDF):
         self.set_margins(_MARGIN, _MARGIN, _MARGIN)
         self.set_auto_page_break(True, _FOOT)
         self.set_lang("vi")
-        self.set_title("Báo cáo kiểm tra chữ ký số")
-        self.set_creator(report.software)
-        self.set_creation_date(datetime.fromisoformat(report.checked_at))
+        describe(self, "Báo cáo kiểm tra chữ ký số", report.software, datetime.fromisoformat(report.checked_at))
 
     def made(self) -> bytes:
         self.add_page()

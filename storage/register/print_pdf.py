@@ -12,6 +12,7 @@ from fpdf import FPDF
 
 from schemas.register import BOOK_TITLES, BookKind, RegisterEntry, Sheet
 from storage.register.desk import ZONE
+from storage.register.print_description import describe
 from storage.register.print_fonts import drawable, serif_fonts
 
 _COLUMNS: tuple[tuple[float, str], ...] = (
@@ -59,7 +60,7 @@ _TOTAL_ROW = _LINE + 2 * _PADDING
 def print_sheet(sheet: Sheet, agency_name: str, printed_at: datetime) -> bytes:
     """One PDF of a month, or of a year when the sheet has no month.
 
-    The same sheet, name and time give the same pages. Raises MissingProgram without a font.
+    The same sheet, name and time give the same bytes. Raises MissingProgram without a font.
     """
     return _Paper(sheet, agency_name, printed_at.astimezone(ZONE)).made()
 
@@ -79,9 +80,7 @@ class _Paper(FPDF):
         self.set_margins(_LEFT, _TOP, _RIGHT)
         self.set_auto_page_break(False)
         self.set_lang("vi")
-        self.set_title(f"{self._title()} {self._period().lower()}")
-        self.set_creator("sohoa")
-        self.set_creation_date(printed_at)
+        describe(self, f"{self._title()} {self._period().lower()}", "sohoa", printed_at)
         self.page_copies = self.page_fee = self.page_numbers = 0
 
     def made(self) -> bytes:
