@@ -76,6 +76,8 @@ def _labels_at(row: Row, number: int, start: int, labels: list[str]) -> list[Hit
             if abs(len(label) - len(joined)) > 0.25 * longest:
                 continue
             least = 0.74 if len(label) >= 12 else 0.8 if len(label) >= 7 else 0.86
+            if colon and at_start and len(label) >= 12:
+                least = 0.66  # writing that reaches into the first word of its label
             score = Levenshtein.normalized_similarity(label, joined, score_cutoff=least)
             if (
                 score < least
@@ -180,7 +182,7 @@ def value_tokens(rows: list[Row], hit: Hit, hits: list[Hit], field: FieldForm) -
     return [part for part in taken if part]
 
 
-_OTHER_LABEL = re.compile(r"^\W*[^\W\d_][^\d:,;.()]{3,40}:(?:\s|$)")
+_OTHER_LABEL = re.compile(r"^\W*[A-ZĐÀ-Ỹ][^\W\d_]*(?:\s[a-zđà-ỹ]+){1,7}:(?:\s|$)")
 """A row that opens with a label of its own, known or not."""
 _SHORT_KINDS = (ValueKind.NAME, ValueKind.ETHNIC, ValueKind.NATIONALITY)
 
@@ -190,7 +192,7 @@ def _continues(row: Row, previous: Row, label_starts: list[int] | None, field: F
         return False
     if field.kind in _SHORT_KINDS and not _ends_a_name(row, previous, label_starts):
         return False
-    if field.kind in (ValueKind.PLACE, ValueKind.AGENCY) and _OTHER_LABEL.match(row.text) and row.text[:1].isupper():
+    if field.kind in (ValueKind.PLACE, ValueKind.AGENCY) and _OTHER_LABEL.match(row.text):
         return False
     if _SECTION.match(row.text) or not any(len(t.key) > 1 for t in row.tokens):
         return False
