@@ -38,6 +38,8 @@ class ApiSettings(BaseModel):
     """Per token, in each process of the server."""
     burst: int = Field(40, ge=1)
     """So many at once before the rate counts."""
+    strangers_a_minute: int = Field(30, ge=1)
+    """Requests without a token that holds, from one address."""
     connections: int = Field(200, ge=1)
     """Open at once in each process; more are answered 503."""
     looks_at_once: int = Field(2, ge=1)

@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
+from starlette.routing import compile_path
 
 from schemas.errors import (
     ChangedMeanwhile,
@@ -143,6 +144,18 @@ async def on_http(request: Request, error: HTTPException) -> JSONResponse:
         if error.status_code in (408, 413):
             headers["Connection"] = "close"  # what is still coming is not read
         return problem(error.error, request_id_of(request), headers=headers)
+    if error.status_code == 405:
+        headers["Allow"] = _allowed(request)
     kind = OF_HTTP.get(error.status_code, WrongUse)
     status = error.status_code if error.status_code in OF_HTTP else 400 if error.status_code < 500 else 500
     return problem(kind(), request_id_of(request), status=status, headers=headers)
+
+
+def _allowed(request: Request) -> str:
+    """All methods of the address; the framework names those of one route only (RFC 9110 §15.5.6)."""
+    described = request.app.openapi()["paths"]
+    path = request.scope["path"]
+    if path not in described:  # else the address itself, not one with a part that varies
+        path = next((p for p in described if compile_path(p)[0].fullmatch(path)), "")
+    methods = {method.upper() for method in described.get(path, ())}
+    return ", ".join(sorted(methods))

@@ -21,10 +21,6 @@ if TYPE_CHECKING:
     from flows.people import People
     from flows.review import Desk
 
-STRANGERS_A_MINUTE = 30
-"""Requests without a token that is known, from one address."""
-
-
 @dataclass
 class Api:
     settings: Settings
@@ -44,7 +40,7 @@ class Api:
         return cls(
             settings,
             Buckets(api.requests_a_minute, api.burst),
-            Buckets(STRANGERS_A_MINUTE, STRANGERS_A_MINUTE),
+            Buckets(api.strangers_a_minute, api.strangers_a_minute),
             threading.BoundedSemaphore(api.looks_at_once),
         )
 
