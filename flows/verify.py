@@ -21,6 +21,7 @@ from multiprocessing import get_all_start_methods, get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from flows.verify_delegation import roster_of, with_delegation
 from schemas.errors import NotFound
 from schemas.settings import Settings
 from schemas.signing import FileVerdict, KnownCopy, VerifyResult
@@ -66,9 +67,9 @@ def verify_paths(
     here = threading.current_thread() is threading.main_thread() and hasattr(signal, "setitimer")
     few = len(paths) <= FEW and here
     found = _here(paths, trust, at, ours) if few else _spread(paths, trust, at, _processes(settings), ours)
-    verdicts = []
+    verdicts, roster = [], roster_of(settings)
     for verdict in found:
-        verdict = _asked(verdict, known)
+        verdict = with_delegation(_asked(verdict, known), roster, settings.office.name)
         seen(verdict)
         verdicts.append(verdict)
     return VerifyResult(files=verdicts)
@@ -84,7 +85,8 @@ def verify_bytes(
 ) -> FileVerdict:
     """Verdict on bytes already in memory, in the caller's process: for files of our own making, and where the caller
     bounds the time himself."""
-    return verify_file(data, name, trust_of(settings), at=at, known=known)
+    verdict = verify_file(data, name, trust_of(settings), at=at, known=known)
+    return with_delegation(verdict, roster_of(settings), settings.office.name)
 
 
 def _asked(verdict: FileVerdict, known: KnownLookup | None) -> FileVerdict:

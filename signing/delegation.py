@@ -12,7 +12,7 @@ from datetime import date
 
 from asn1crypto import x509
 
-from schemas.signing import DelegationKind, Role, SignatureRequest
+from schemas.signing import DelegationKind, DelegationRecord, Role, SignatureRequest
 from schemas.signing_errors import NoDelegation, WrongHolder
 from signing.identities import common_name
 
@@ -42,6 +42,12 @@ def check_holder(certificate: x509.Certificate, request: SignatureRequest) -> No
     found = common_name(certificate)
     if not same_name(found, wanted):
         raise WrongHolder(f"certificate of „{found}“, wanted „{wanted}“")
+
+
+def in_force(record: DelegationRecord, day: date) -> bool:
+    """The last day counts, the day of withdrawal does not; `day` in Asia/Ho_Chi_Minh."""
+    ended = record.valid_to is not None and day > record.valid_to
+    return record.valid_from <= day and not ended and (record.withdrawn_on is None or day < record.withdrawn_on)
 
 
 def check_delegation(request: SignatureRequest, today: date) -> None:

@@ -197,6 +197,11 @@ CATALOGUE: dict[str, _Entry] = {
     "anchor_without_source": _Entry(
         _REMARK, None, "Gốc tin cậy đã dùng chưa ghi nguồn gốc; người quản trị cần bổ sung."
     ),
+    "delegation_not_in_force": _Entry(
+        _REMARK,
+        None,
+        "Theo danh sách của cơ quan này, người chứng thực không có uỷ quyền, phân công có hiệu lực lúc ký; cần đối chiếu.",
+    ),
     "superseded_version": _Entry(
         _REMARK, None, "Đây là phiên bản cũ của hồ sơ: cơ quan này đã có phiên bản mới hơn."
     ),
