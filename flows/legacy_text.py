@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 from ocr.syllables import is_plausible
 
@@ -59,7 +60,7 @@ def modern(text: str) -> tuple[str, str | None]:
 
     Only text that is no Vietnamese as it stands, and is when read the old way, is taken for old.
     """
-    if text.isascii() or plausible(text) == 1.0:
+    if text.isascii() or not (_ONLY_TCVN3.search(text) or _ONLY_VNI.search(text)) or plausible(text) == 1.0:
         return text, None
     best, name, share = text, None, plausible(text)
     for kind, hint, decode in (("TCVN3", _ONLY_TCVN3, tcvn3), ("VNI", _ONLY_VNI, vni)):
@@ -73,4 +74,8 @@ def modern(text: str) -> tuple[str, str | None]:
 def plausible(text: str) -> float:
     """Share of the words that can stand in a Vietnamese paper."""
     words = text.split()
-    return sum(map(is_plausible, words)) / len(words) if words else 1.0
+    return sum(map(_known, words)) / len(words) if words else 1.0
+
+
+_known = lru_cache(maxsize=20_000)(is_plausible)
+"""Lists say the same few thousand words again and again."""

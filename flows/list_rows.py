@@ -135,6 +135,7 @@ class Reader:
         self.rows = 0
         self._seen: dict[str, int] = {}
         self._units: dict[str, UnitOfRow | None] = {}
+        self._kinds: dict[str, str | None] = {}
 
     def cases(self) -> Iterator[Case]:
         for number, cells in self.table.rows:
@@ -178,7 +179,7 @@ class Reader:
             procedure=text.get("procedure"),
             procedure_name=text.get("procedure_name"),
             sector=text.get("sector"),
-            kind=self.rules.kind_of(text.get("kind") or text.get("procedure_name") or ""),
+            kind=self._kind(text.get("kind") or text.get("procedure_name") or ""),
             number=number,
             symbol=symbol,
             issuer=text.get("issuer"),
@@ -246,6 +247,11 @@ class Reader:
         if unit is None:
             self._tell(Severity.ERROR, "unit_unknown", row, "unit", text, "Không có cơ quan này trong danh mục đơn vị.")
         return unit
+
+    def _kind(self, text: str) -> str | None:
+        if text not in self._kinds:
+            self._kinds[text] = self.rules.kind_of(text)
+        return self._kinds[text]
 
     def _state(self, row: int, text: str | None, finished: date | None) -> CaseState | None:
         if text is None:

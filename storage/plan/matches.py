@@ -140,9 +140,14 @@ class PlanMatches:
         state = MatchState.CONFIRMED if confirmed else MatchState.REJECTED
         with self.database.write() as connection:
             kind = connection.scalar(
-                sa.select(t.cases.c.kind_of_list).where(t.cases.c.case == case, t.cases.c.replaced_at.is_(None))
+                sa.select(t.cases.c.kind_of_list)
+                .where(t.cases.c.case == case, t.cases.c.replaced_at.is_(None))
+                .with_for_update()
             )
-            known = connection.scalar(sa.select(c.documents.c.id).where(c.documents.c.id == document))
+            # Both sides are locked: two people at once must not give one record to two rows.
+            known = connection.scalar(
+                sa.select(c.documents.c.id).where(c.documents.c.id == document).with_for_update()
+            )
             if kind is None or known is None:
                 raise NotFound(f"row {case}" if kind is None else document)
             before = (

@@ -41,13 +41,12 @@ def reached(
 ) -> dict[tuple[str, str], Reached]:
     """(unit, kind) → records that existed at `as_of`; with `since` only those scanned from then on."""
     d, b, v = c.documents.c, c.batches.c, c.document_versions.c
-    unit = sa.func.coalesce(b.unit, "")
-    base = sa.select(unit.label("unit"), d.type.label("kind"), sa.func.count().label("count")).select_from(
+    base = sa.select(b.unit, d.type.label("kind"), sa.func.count().label("count")).select_from(
         c.documents.join(c.batches, b.id == d.batch)
     )
     if since is not None:
         base = base.where(d.created > since)
-    base = base.where(in_use_at(as_of)).group_by(unit, d.type)
+    base = base.where(in_use_at(as_of)).group_by(b.unit, d.type)
     one = {
         "digitised": base,
         "signed": base.where(sa.exists().where(v.document == d.id, v.why.in_(SIGNED), v.made <= as_of)),
@@ -58,7 +57,7 @@ def reached(
     found: dict[tuple[str, str], dict[str, int]] = {}
     for name, query in one.items():
         for row in connection.execute(query):
-            found.setdefault((row.unit, row.kind), {})[name] = row.count
+            found.setdefault((row.unit or "", row.kind), {})[name] = row.count
     return {key: Reached(**counts) for key, counts in found.items()}
 
 
@@ -82,7 +81,7 @@ def listed(connection: sa.Connection, as_of: datetime) -> dict[tuple[str, str], 
     rows = connection.execute(
         sa.select(
             p.unit,
-            sa.func.coalesce(p.kind, "").label("kind"),
+            p.kind,
             sa.func.count().label("count"),
             sa.func.sum(sa.case((matched(as_of), 0), else_=1)).label("missing"),
         )
@@ -91,9 +90,9 @@ def listed(connection: sa.Connection, as_of: datetime) -> dict[tuple[str, str], 
             counts_at(as_of),
             p.in_force_until.is_(None) | (p.in_force_until >= day),
         )
-        .group_by(p.unit, sa.func.coalesce(p.kind, ""))
+        .group_by(p.unit, p.kind)
     )
-    return {(row.unit, row.kind): (row.count, int(row.missing)) for row in rows}
+    return {(row.unit, row.kind or ""): (row.count, int(row.missing)) for row in rows}
 
 
 class PlanTotals:
