@@ -55,20 +55,10 @@ class Database:
 
         Raises SetupError when the database was made by newer software.
         """
-        from alembic import command
-        from alembic.config import Config
-        from alembic.util.exc import CommandError
-
-        config = Config()
-        config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
         with self.write() as connection:
             if not self.is_sqlite:
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_UPGRADE_LOCK)))
-            config.attributes["connection"] = connection
-            try:
-                command.upgrade(config, "head")
-            except CommandError as error:
-                raise SetupError(f"the catalogue was made by newer software ({error})") from error
+            migrate(connection)
             from storage.search.index import rebuild_if_empty
 
             rebuild_if_empty(connection)
@@ -76,6 +66,13 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
         with translated(), self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def at_one_moment(self) -> Iterator[sa.Connection]:
+        """Reading, all of it as of one moment, whatever others write meanwhile."""
+        engine = self._engine if self.is_sqlite else self._engine.execution_options(isolation_level="REPEATABLE READ")
+        with translated(), engine.connect() as connection:
             yield connection
 
     @contextmanager
@@ -91,6 +88,21 @@ class Database:
                 done = [act(connection, items) for _, (act, items) in sorted(endings.items(), reverse=True)]
             for afterwards in done:
                 afterwards()
+
+
+def migrate(connection: sa.Connection, to: str = "head") -> None:
+    """Tables as of a migration, in the transaction of `connection`. Raises SetupError for one that is not known."""
+    from alembic import command
+    from alembic.config import Config
+    from alembic.util.exc import CommandError
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
+    try:
+        command.upgrade(config, to)
+    except CommandError as error:
+        raise SetupError(f"the catalogue was made by newer software ({error})") from error
 
 
 Ending = Callable[[sa.Connection, list], Callable[[], None]]

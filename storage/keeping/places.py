@@ -156,6 +156,28 @@ class Places:
                 connection, "system", "object_healed", placed.key, version=placed.version, place=placed.place, source=source
             )
 
+    def all_as_named(self) -> None:
+        """In a new primary store every version lies under the id that the catalogue knows, until `lies_at` says otherwise."""
+        p = t.object_places.c
+        with self.database.write() as connection:
+            connection.execute(
+                t.object_places.update()
+                .where(p.place == PRIMARY, p.state != PlaceState.GONE)
+                .values(place_version=p.version, state=PlaceState.HERE, checked_at=None, problem="")
+            )
+
+    def lies_at(self, place: str, ref: ObjectRef, place_version: str) -> None:
+        """This version has another id in that store."""
+        values = {"sha256": ref.sha256, "size": ref.size, "place_version": place_version, "state": PlaceState.HERE}
+        values |= {"checked_at": None, "problem": ""}
+        with self.database.write() as connection:
+            statement = insert(connection, t.object_places).values(
+                key=ref.key, version=ref.version, place=place, **values
+            )
+            connection.execute(
+                statement.on_conflict_do_update(index_elements=["key", "version", "place"], set_=values)
+            )
+
     def in_state(self, place: str, state: PlaceState) -> list[Placed]:
         """By key."""
         p = t.object_places.c

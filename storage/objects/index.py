@@ -175,6 +175,30 @@ def insert(
     return ObjectStat(ref=ref, created=created, media_type=media_type, metadata=metadata)
 
 
+def take_in(connection: sqlite3.Connection, stat: ObjectStat) -> ObjectRef:
+    """A version as it was elsewhere, with its time and protection; under its number where that is a further one of its key."""
+    known = connection.execute("SELECT version FROM last_version WHERE key = ?", (stat.ref.key,)).fetchone()
+    last = known[0] if known else 0
+    wanted = int(stat.ref.version) if stat.ref.version.isdecimal() else 0
+    ref = stat.ref.model_copy(update={"version": str(wanted if wanted > last else last + 1)})
+    connection.execute("INSERT OR REPLACE INTO last_version VALUES (?, ?)", (ref.key, int(ref.version)))
+    described = json.dumps(stat.metadata, ensure_ascii=False)
+    connection.execute(
+        f"INSERT INTO versions ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, NULL, NULL, 0)",
+        (
+            ref.key,
+            int(ref.version),
+            ref.sha256,
+            ref.size,
+            stat.created.isoformat(),
+            stat.media_type,
+            described,
+        ),
+    )
+    protect(connection, ref, stat.retention)
+    return ref
+
+
 def protect(connection: sqlite3.Connection, ref: ObjectRef, retention: Retention) -> None:
     until = retention.until.astimezone(UTC).isoformat() if retention.until else None
     connection.execute(

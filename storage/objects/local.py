@@ -114,6 +114,18 @@ class LocalStore:
         with _translated():
             yield from self._index.walk(unicodedata.normalize("NFC", prefix))
 
+    def take_in(self, stat: ObjectStat, data: Data) -> ObjectRef:
+        """A version as it was in another store, with its time, number and protection; versions of a key come oldest first.
+        Raises ObjectDamaged when `data` is not what its hash says."""
+        checked_key(stat.ref.key)
+        with _translated():
+            found, _ = self._content.write(data)
+            if found != stat.ref.sha256:
+                self._drop_unused(found)
+                raise ObjectDamaged(f"expected {stat.ref.sha256}, got {found}")
+            with self._index.write() as connection:
+                return rows.take_in(connection, stat)
+
     def repair(self, key: str, version: str, data: Data) -> ObjectRef:
         key = checked_key(key)
         with _translated():
