@@ -99,6 +99,22 @@ def test_standing_rows_and_upside_down_rows_are_noticed(page):
     assert orientation.upright_score(np.ascontiguousarray(np.rot90(upright, 2))) < -0.1
 
 
+def test_the_fullest_rows_are_boxed_with_their_marks(page):
+    clean = cleanup.clean(page, 200)
+    ink = orientation.ink_map(clean)
+    scale = clean.shape[0] / ink.shape[0]
+    boxes = orientation.fullest_rows(ink, 3)
+    assert len(boxes) == 3
+    for left, top, right, bottom in boxes:
+        row = round((scale * (top + bottom) / 2 - 260) / 90)
+        assert row >= 2  # the two headings hold least ink
+        text = page[260 + 90 * row : 260 + 90 * row + 50, :, 0] < 100
+        columns, rows = np.flatnonzero(text.any(axis=0)), np.flatnonzero(text.any(axis=1)) + 260 + 90 * row
+        assert scale * left <= columns[0] + 4 and columns[-1] - 4 <= scale * right
+        assert scale * top <= rows[0] + 2 and rows[-1] - 2 <= scale * bottom
+    assert orientation.fullest_rows(np.zeros((900, 640), np.float32), 3) == []
+
+
 def test_a_photographed_sheet_is_found_and_a_scan_is_not(page):
     assert page_edges.find_sheet(page) is None
     photo = np.full((2700, 2100, 3), (96, 74, 55), np.uint8)

@@ -57,6 +57,27 @@ def test_turned_and_crooked_pages_are_put_right_and_boxes_stay_true(engine, page
     assert reading.to_shown(word.box[0], word.box[1]) == pytest.approx(wanted, abs=4)
 
 
+class Asked:
+    """An engine that notes which layouts it was asked for."""
+
+    def __init__(self, engine) -> None:
+        self.engine, self.name, self.layouts = engine, engine.name, []
+
+    def read(self, picture, dpi, *, layout="page"):
+        self.layouts.append(layout)
+        return self.engine.read(picture, dpi, layout=layout)
+
+
+@pytest.mark.parametrize("turn", [0, 90, 180, 270])
+def test_a_page_whose_look_does_not_tell_is_asked_in_single_rows_and_read_once(engine, turn):
+    lines = ["MOI CONG VIEC CUA XA NAM NAY", "XEM XIN VAN SAU ROI CAM ON", "NOI CONG NHAN RA VAO SOM"] * 4
+    scan = np.ascontiguousarray(np.rot90(drawn_pages.page(lines), -turn // 90))
+    asked = Asked(engine)
+    reading = read(asked, scan)
+    assert reading.rotation == turn
+    assert asked.layouts.count("page") == 1 and asked.layouts.count("line") <= 12
+
+
 def test_text_under_a_red_seal_is_read(engine, page):
     sealed = drawn_pages.sealed(drawn_pages.sealed(page, (600, 640)), (900, 900))
     before = sealed.copy()
