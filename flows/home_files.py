@@ -16,7 +16,7 @@ NOT_FILES_OF_THE_OFFICE = ("catalogue.sqlite", "store", "prefect", "sohoa.log", 
 DEMO = "demo-pki"
 _KEY_SUFFIXES = {".p12", ".pfx", ".key", ".jks", ".p8"}
 _SECRET = re.compile(
-    r'^(\s*)(\w*(?:password|token|secret|access_key|pin)\w*)(\s*=\s*)(?!""|\'\')(.+)$', re.IGNORECASE
+    r"^(\s*)(\w*(?:password|token|secret|access_key)\w*|(?:\w+_)?pin)(\s*=)(?!\s*(?:\"\"|'')\s*(?:#|$))(.+)$", re.IGNORECASE
 )
 _LARGEST = 50_000_000
 
