@@ -171,7 +171,8 @@ class Users:
             )
             if not gone.rowcount:
                 raise NotFound(f"vai trò {role}")
-            _must_have_administrator(connection)
+            if role is Role.ADMINISTRATOR:
+                _must_have_administrator(connection)
             detail = {"role": str(role), "unit": unit or ""}
             self._audit.add(connection, by, "role_taken", row.id, detail=detail)
             return _user(connection, row.id)
@@ -183,7 +184,8 @@ class Users:
             row = _user(connection, user)
             connection.execute(users.update().where(users.c.id == row.id).values(status=status))
             if status is not UserStatus.ACTIVE:
-                _must_have_administrator(connection)
+                if any(one.role is Role.ADMINISTRATOR for one in row.roles):
+                    _must_have_administrator(connection)
                 end_sessions(connection, row.id)
             self._audit.add(connection, by, f"user_{status}", row.id, why)
             return _user(connection, row.id)
