@@ -36,10 +36,10 @@ class Record:
     values: dict[str, str | None]
 
 
-def found_records(connection: sa.Connection, numbers: Sequence[int]) -> list[Record]:
-    """In the order of these row numbers."""
+def found_records(connection: sa.Connection, numbers: Sequence[int]) -> dict[int, Record]:
+    """By row number; one that was taken out of the index a moment ago is missing."""
     if not numbers:
-        return []
+        return {}
     d, f, r, b = t.documents.c, t.fields.c, search_rows.c, t.batches.c
     text = sa.func.substr(d.text, 1, LOOKED_AT).label("text")
     query = sa.select(r.id.label("number"), text, b.unit, b.made_by, *(d[name] for name in _SHOWN))
@@ -50,7 +50,7 @@ def found_records(connection: sa.Connection, numbers: Sequence[int]) -> list[Rec
     query = sa.select(f.document, f.name, f.value).where(among(connection, f.document, ids))
     for document, name, value in connection.execute(query.order_by(f.document, f.position, f.name)).all():
         values[document][name] = value
-    return [Record(rows[number], values[rows[number].id]) for number in numbers]
+    return {number: Record(row, values[row.id]) for number, row in rows.items()}
 
 
 def hit(

@@ -60,13 +60,14 @@ def search(catalogue: Database, query: Query) -> Found:
     """
     with catalogue.read() as connection:
         page, place = matching(connection, query)
-        rows = found_records(connection, [number for number, _ in page.numbers])
+        records = found_records(connection, [number for number, _ in page.numbers])
     asked = Asked.of(f"{query.text} {query.name or ''}")
     today = date.fromisoformat(place.today)
     marking = [*asked.words, *page.spelled]
     hits = [
-        hit(record, match, today, query, marking, place.spelled.beginnings)
-        for record, (_, match) in zip(rows, page.numbers, strict=True)
+        hit(records[number], match, today, query, marking, place.spelled.beginnings)
+        for number, match in page.numbers
+        if number in records
     ]
     return Found(
         total=place.total,
