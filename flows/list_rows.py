@@ -313,16 +313,17 @@ class Reader:
             )
 
 
-_NUMBER = re.compile(r"\s*(?:số\s*:?\s*)?(\d+(?:\s*/\s*(?:19|20)\d\d)?[A-Za-z]?)(?:\s*[/-]\s*)?(.*)", re.IGNORECASE)
+_NUMBER = re.compile(r"\s*(?:số\s*:?\s*)?(\d+(?:\s*/\s*(?:19|20)\d\d)?[A-Za-z]?)(?:\s*[/-]\s*(.*)|\s*)", re.IGNORECASE)
 
 
 def split_number(text: str) -> tuple[str | None, str | None]:
-    """Số and ký hiệu: `45/QĐ-UBND` → `45`, `QĐ-UBND`; `245/2015` → `245/2015`, None; `12/2021/QĐ-UBND` → `12/2021`, `QĐ-UBND`."""
+    """Số and ký hiệu: `45/QĐ-UBND` → `45`, `QĐ-UBND`; `245/2015` → `245/2015`, None; `12/2021/QĐ-UBND` → `12/2021`, `QĐ-UBND`.
+    A serial that is one word (`CH72757`) is a number."""
     if not text:
         return None, None
     if not (found := _NUMBER.fullmatch(text)):
-        return None, text or None
-    return re.sub(r"\s+", "", found[1]), found[2].strip() or None
+        return (text, None) if any(c.isdigit() for c in text) else (None, text)
+    return re.sub(r"\s+", "", found[1]), (found[2] or "").strip() or None
 
 
 _DAY = re.compile(r"(\d{1,2})\s*[/.\-]\s*(\d{1,2})\s*[/.\-]\s*(\d{4}|\d{2})(?:[ ,T]+\d.*)?")

@@ -26,8 +26,7 @@ class Offices:
                 if text:
                     self._by_name.setdefault(fold_words(text), set()).add(row.id)
         self.names = {row.code or row.id: row.name for row in self.rows.values()}
-        if self.own_code:
-            self.names.setdefault(self.own_code, settings.office.name)
+        self.names.setdefault(self.own_code, settings.office.name)
 
     def of(self, text: str) -> UnitOfRow | None:
         """The agency that a list names by code (old or new form) or name; None when it is not known or two bear the name."""

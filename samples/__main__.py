@@ -1,4 +1,4 @@
-"""``python -m samples stacks`` and ``python -m samples set --level office --count 200 --seed 7 --out DIR``."""
+"""``python -m samples stacks``, ``python -m samples lists`` and ``python -m samples set --level office --count 200 --seed 7 --out DIR``."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from samples import dirt, fonts
 from samples.kinds import KINDS
+from samples.one_stop import make_lists
 from samples.sets import make_set
 from samples.stacks import make_stacks
 
@@ -18,6 +19,7 @@ def main(argv: list[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     stacks = commands.add_parser("stacks", help="regenerate the sample stacks")
     stacks.add_argument("--out", type=Path, default=Path(__file__).parent / "stacks")
+    commands.add_parser("lists", help="regenerate the sample lists of a one-stop system")
     some = commands.add_parser("set", help="make a labelled set")
     some.add_argument("--level", choices=sorted(dirt.LEVELS), required=True)
     some.add_argument("--count", type=int, required=True)
@@ -30,6 +32,9 @@ def main(argv: list[str] | None = None) -> int:
     try:
         if args.command == "stacks":
             for path in make_stacks(args.out):
+                print(f"{path.name}: {path.stat().st_size // 1024} KiB")
+        elif args.command == "lists":
+            for path in make_lists(Path(__file__).parent / "lists"):
                 print(f"{path.name}: {path.stat().st_size // 1024} KiB")
         else:
             made = make_set(args.level, args.count, args.seed, args.out, args.kind)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -102,3 +103,54 @@ def write_csv(rows: Iterator[dict[str, str]], path: Path, title: str = "") -> in
             writer.writerow(row)
             count += 1
     return count
+
+
+# --- results still in force ------------------------------------------------------------------------------------------
+RESULT_HEADINGS = ("STT", "Loại kết quả", "Số, ký hiệu", "Ngày cấp", "Cơ quan ban hành", "Chủ hồ sơ", "Lĩnh vực")
+_OWNERS = ("ho_ten", "vo_ho_ten", "chu_ho", "chu_dau_tu", "doi_tuong")
+_SECTOR = {"giay_phep_xay_dung": "Xây dựng", "giay_chung_nhan_ho_kinh_doanh": "Đăng ký kinh doanh"}
+
+
+def results(truth: Path, missing: int, seed: int) -> list[dict[str, str]]:
+    """The list of results in force that an office keeps: every paper of the sample stacks, and some never scanned."""
+    rng = random.Random(seed)
+    rows = []
+    for path in sorted(truth.glob("*.json")):
+        given = json.loads(path.read_text("utf-8"))
+        for document in given.get("documents", [given]):
+            fields = document["fields"]
+            day = date.fromisoformat(fields["ngay_ban_hanh"])
+            owner = next((fields[name] for name in _OWNERS if fields.get(name)), "")
+            rows.append((document["type"], fields["so_ky_hieu"], day, fields["co_quan_ban_hanh"], owner))
+    for _ in range(missing):
+        kind = rng.choice(("giay_khai_sinh", "giay_chung_nhan_ket_hon", "quyet_dinh"))
+        day = date(2016, 1, 4) + timedelta(days=rng.randrange(3_000))
+        number = f"{rng.randrange(1, 300)}/{day.year}" if kind != "quyet_dinh" else f"{rng.randrange(1, 900)}/QĐ-UBND"
+        rows.append((kind, number, day, "Ủy ban nhân dân xã Bình Thành", kinh_name(rng, rng.random() < 0.5)))
+    rows.sort(key=lambda row: (row[0], row[2], row[1]))
+    return [
+        {
+            "STT": str(at),
+            "Loại kết quả": kind.replace("_", " "),
+            "Số, ký hiệu": number,
+            "Ngày cấp": f"{day:%d/%m/%Y}",
+            "Cơ quan ban hành": issuer,
+            "Chủ hồ sơ": owner,
+            "Lĩnh vực": _SECTOR.get(kind, "Hộ tịch"),
+        }
+        for at, (kind, number, day, issuer, owner) in enumerate(rows, 1)
+    ]
+
+
+def make_lists(folder: Path) -> list[Path]:
+    """The sample lists: the dossiers of a commune's quarter, and results in force with the papers of the sample stacks."""
+    folder.mkdir(parents=True, exist_ok=True)
+    quarter = folder / "ho-so-quy-2-2022.csv"
+    shape = Shape("H26.12.5", date(2022, 4, 1), date(2022, 6, 30), new=494, carried=1, online=6, in_time=492, procedures=117)
+    write_csv(dossiers(shape, 20220630), quarter, "DANH SÁCH HỒ SƠ TIẾP NHẬN, GIẢI QUYẾT QUÝ II/2022")
+    in_force = folder / "ket-qua-con-hieu-luc.csv"
+    with in_force.open("w", encoding="utf-8-sig", newline="") as file:
+        writer = csv.DictWriter(file, RESULT_HEADINGS)
+        writer.writeheader()
+        writer.writerows(results(folder.parent / "truth", 24, 7))
+    return [quarter, in_force]

@@ -170,7 +170,7 @@ def test_days(text, day):
     ("text", "parts"),
     [
         ("45/QĐ-UBND", ("45", "QĐ-UBND")), ("245/2015", ("245/2015", None)), ("12/2021/QĐ-UBND", ("12/2021", "QĐ-UBND")),
-        ("Số: 07 / GPXD", ("07", "GPXD")), ("45A/TB", ("45A", "TB")), ("QĐ-UBND", (None, "QĐ-UBND")), ("", (None, None)),
+        ("Số: 07 / GPXD", ("07", "GPXD")), ("45A/TB", ("45A", "TB")), ("QĐ-UBND", (None, "QĐ-UBND")), ("", (None, None)), ("36D8518265", ("36D8518265", None)), ("CH 72757", ("CH 72757", None)),
     ],
 )  # fmt: skip
 def test_numbers(text, parts):
