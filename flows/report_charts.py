@@ -64,7 +64,7 @@ def _plan(figure, figures: ReportFigures) -> bool:
         )
     axes.set_xlim(0, 100)
     axes.set_xlabel("% kết quả còn hiệu lực đã số hoá")
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.0 + 0.9 / len(lines) * 0.6 + 0.05), ncols=2, frameon=False)
+    figure.legend(loc="outside upper center", ncols=2, frameon=False)
     return True
 
 
@@ -92,7 +92,7 @@ def _dossiers(figure, figures: ReportFigures) -> bool:
     axes.set_xlim(0, max(left) * 1.12 or 1)
     axes.xaxis.set_major_formatter(lambda value, _: number(int(value)))
     axes.set_xlabel("hồ sơ")
-    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4, frameon=False)
+    figure.legend(loc="outside upper center", ncols=4, frameon=False)
     return True
 
 
@@ -114,5 +114,5 @@ def _months(figure, figures: ReportFigures) -> bool:
     )
     axes.set_xticks(list(at), [f"{x.month[5:]}/{x.month[:4]}" for x in months])
     axes.yaxis.set_major_formatter(lambda value, _: number(int(value)))
-    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4, frameon=False)
+    figure.legend(loc="outside upper center", ncols=4, frameon=False)
     return True

@@ -22,6 +22,10 @@ from flows.report_tables import (
 )
 from schemas.plan_report import ReportFigures
 
+_FONT = "Times New Roman"
+"""As papers of offices are written (NĐ 30/2020 PL I); where it is missing its metric twin is taken."""
+_LINE = 15.5  # points, height of a line
+_UNIT = 11.0  # characters, width of a column of counts
 _FORMATS = {COUNT: "#,##0", MONEY: "#,##0", PERCENT: "0.0", DECIMAL: "0.00", DAY: "dd/mm/yyyy"}
 _HEADING_ROW = 4
 
@@ -47,38 +51,44 @@ def _sheet_name(section: Section) -> str:
 
 
 def _summary(sheet, figures: ReportFigures) -> None:
-    from openpyxl.styles import Alignment, Font
+    from openpyxl.styles import Alignment
 
     sheet.title = "tong_hop"
-    _text(sheet.cell(1, 1), title(figures)).font = Font(bold=True, size=14)
-    _text(sheet.cell(2, 1), spoken_of(figures))
+    _text(sheet.cell(1, 1), title(figures)).font = _font(bold=True, size=14)
+    _text(sheet.cell(2, 1), spoken_of(figures)).font = _font()
     for at, (name, value) in enumerate(headline(figures), _HEADING_ROW):
-        _text(sheet.cell(at, 1), name)
-        _text(sheet.cell(at, 2), value).font = Font(bold=True)
+        _text(sheet.cell(at, 1), name).font = _font()
+        _text(sheet.cell(at, 2), value).font = _font(bold=True)
     at = _HEADING_ROW + len(headline(figures)) + 1
     for note in figures.notes:
-        _text(sheet.cell(at, 1), note).alignment = Alignment(wrap_text=True)
+        cell = _text(sheet.cell(at, 1), note)
+        cell.alignment, cell.font = Alignment(wrap_text=True, vertical="top"), _font()
+        sheet.merge_cells(start_row=at, end_row=at, start_column=1, end_column=2)
+        sheet.row_dimensions[at].height = _LINE * (1 + len(note) // 80)
         at += 1
     sheet.column_dimensions["A"].width = 46
-    sheet.column_dimensions["B"].width = 34
+    sheet.column_dimensions["B"].width = 40
+    _printed(sheet)
 
 
 def _sheet(sheet, section: Section, figures: ReportFigures) -> None:
     from openpyxl.drawing.image import Image
-    from openpyxl.styles import Alignment, Border, Font, PatternFill, Side
+    from openpyxl.styles import Alignment, Border, PatternFill, Side
     from openpyxl.utils import get_column_letter
 
     thin = Side(style="thin", color="BFC7D1")
     border = Border(left=thin, right=thin, top=thin, bottom=thin)
     head, foot = PatternFill("solid", fgColor="DEE6F0"), PatternFill("solid", fgColor="F0F0F0")
-    _text(sheet.cell(1, 1), section.title).font = Font(bold=True, size=13)
+    _text(sheet.cell(1, 1), section.title).font = _font(bold=True, size=13)
     if section.note:
-        _text(sheet.cell(2, 1), section.note).font = Font(italic=True)
+        _text(sheet.cell(2, 1), section.note).font = _font(italic=True)
     for at, column in enumerate(section.columns, 1):
         cell = _text(sheet.cell(_HEADING_ROW, at), column.heading)
-        cell.font, cell.fill, cell.border = Font(bold=True), head, border
+        cell.font, cell.fill, cell.border = _font(bold=True), head, border
         cell.alignment = Alignment(wrap_text=True, horizontal="center", vertical="center")
-        sheet.column_dimensions[get_column_letter(at)].width = max(11, 11 * column.width)
+        sheet.column_dimensions[get_column_letter(at)].width = max(_UNIT, _UNIT * column.width)
+    lines = max(1 + len(column.heading) // int(_UNIT * column.width) for column in section.columns)
+    sheet.row_dimensions[_HEADING_ROW].height = _LINE * max(2, lines + 1)
     first = _HEADING_ROW + 1
     for row, cells in enumerate(section.rows, first):
         _row(sheet, row, section, cells, border)
@@ -92,25 +102,35 @@ def _sheet(sheet, section: Section, figures: ReportFigures) -> None:
                 letter = get_column_letter(at)
                 cell.value = f"=SUM({letter}{first}:{letter}{last})"
                 cell.number_format = _FORMATS[column.kind]
-            cell.font, cell.fill, cell.border = Font(bold=True), foot, border
+            cell.font, cell.fill, cell.border = _font(bold=True), foot, border
         for share, part, whole in section.shares:
             if section.columns[part].sum and section.columns[whole].sum:
                 _share(sheet, row, share, part, whole)
         row += 1
     for cells in section.extra:
-        _row(sheet, row, section, cells, border, Font(bold=True), foot)
+        _row(sheet, row, section, cells, border, _font(bold=True), foot)
         row += 1
     sheet.freeze_panes = sheet.cell(first, 2)
     if section.rows:
         sheet.auto_filter.ref = f"A{_HEADING_ROW}:{get_column_letter(len(section.columns))}{last}"
-    sheet.page_setup.orientation, sheet.page_setup.paperSize = "landscape", sheet.PAPERSIZE_A4
-    sheet.page_setup.fitToWidth, sheet.page_setup.fitToHeight = 1, 0
-    sheet.sheet_properties.pageSetUpPr.fitToPage = True
+    _printed(sheet)
     sheet.print_title_rows = f"{_HEADING_ROW}:{_HEADING_ROW}"
     if section.chart and (picture := chart(section.chart, figures)):
         image = Image(io.BytesIO(picture))
         image.width, image.height = image.width * 0.45, image.height * 0.45
         sheet.add_image(image, f"A{row + 2}")
+
+
+def _printed(sheet) -> None:
+    sheet.page_setup.orientation, sheet.page_setup.paperSize = "landscape", sheet.PAPERSIZE_A4
+    sheet.page_setup.fitToWidth, sheet.page_setup.fitToHeight = 1, 0
+    sheet.sheet_properties.pageSetUpPr.fitToPage = True
+
+
+def _font(**more):
+    from openpyxl.styles import Font
+
+    return Font(name=_FONT, **({"size": 11} | more))
 
 
 def _row(sheet, row: int, section: Section, cells: tuple[Cell, ...], border, font=None, fill=None) -> None:
@@ -125,8 +145,16 @@ def _row(sheet, row: int, section: Section, cells: tuple[Cell, ...], border, fon
             cell.value = value
             cell.number_format = _FORMATS[column.kind]
         cell.border = border
-        if font is not None:
-            cell.font, cell.fill = font, fill
+        cell.font = font or _font()
+        if fill is not None:
+            cell.fill = fill
+    lines = max(
+        1 + len(str(value or "")) // max(1, int(_UNIT * column.width))
+        for value, column in zip(cells, section.columns, strict=True)
+        if column.kind == TEXT
+    )
+    if lines > 1:
+        sheet.row_dimensions[row].height = _LINE * lines
     for share, part, whole in section.shares:
         if cells[share] is not None:
             _share(sheet, row, share, part, whole)
