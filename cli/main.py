@@ -11,6 +11,7 @@ import typer
 
 from cli import (
     agent,
+    api,
     audit,
     batch,
     copies,
@@ -21,6 +22,7 @@ from cli import (
     preserve,
     quarantine,
     records,
+    reuse,
     review,
     setup,
     sign,
@@ -55,8 +57,10 @@ digitise.add_to(app)
 records.add_to(app)
 find.add_to(app)
 validity.add_to(app)
+reuse.add_to(app)
 verify.add_to(app)
 copies_register.add_to(app)
+api.add_to(app)
 app.add_typer(sign.app, name="sign")
 app.add_typer(copies.app, name="copy")
 app.add_typer(plan.app, name="plan")

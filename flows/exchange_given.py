@@ -29,7 +29,7 @@ def described(desk: Desk, actor: Actor, row: DocumentRow, version: int | None) -
     shown = masked(values, row.type, actor, desk.settings, unit=unit, made_by=made_by)
     asked = version or row.version
     pages = Imports(desk.catalogue).pages(row.id, asked) or len(row.pages)
-    today, unlimited = datetime.now(ZONE).date(), kinds_without_limit(desk)
+    today, unlimited = datetime.now(ZONE).date(), kinds_without_limit()
     looked(desk.catalogue, actor, row.id, "API")
     versions = tuple(
         VersionGiven(

@@ -73,7 +73,7 @@ def _bytes(desk: Desk, row: DocumentRow, wanted: VersionRow, actor: Actor) -> by
 
 def _described(desk: Desk, row: DocumentRow, wanted: VersionRow, data: bytes) -> Got:
     newest = max(row.version, wanted.version)
-    today, unlimited = datetime.now(ZONE).date(), kinds_without_limit(desk)
+    today, unlimited = datetime.now(ZONE).date(), kinds_without_limit()
     with pikepdf.open(io.BytesIO(data)) as pdf:
         signed = has_signature(pdf)
     return Got(

@@ -128,7 +128,7 @@ class _Asked:
             highlights=False, fuzzy=False,
         )  # fmt: skip
         hits = find(self.desk.catalogue, query, self.actor).hits
-        today, unlimited = datetime.now(ZONE).date(), kinds_without_limit(self.desk)
+        today, unlimited = datetime.now(ZONE).date(), kinds_without_limit()
         answers = []
         for hit in hits:
             may, reason = reusable(self.desk.catalogue.document(hit.id), today, unlimited)

@@ -57,7 +57,7 @@ def reuse(
     if standing is None:
         _must_be_whole(desk, row)
         standing, new = ledger.record(
-            _use(row, actor, dossier, purpose), who=actor.who, allowed=lambda held: _must_be_usable(held, desk, row)
+            _use(row, actor, dossier, purpose), who=actor.who, allowed=lambda held: _must_be_usable(held, row)
         )
     else:
         new = False
@@ -75,10 +75,10 @@ def reuse_counts(desk: Desk | CopyDesk, actor: Actor, first: date, last: date, u
 
 
 # --- may it be used --------------------------------------------------------------------------------------------------
-def _must_be_usable(connection: sa.Connection, desk: Desk | CopyDesk, row: DocumentRow) -> None:
+def _must_be_usable(connection: sa.Connection, row: DocumentRow) -> None:
     """Asked with the record held: what was revoked or changed a moment ago is not used."""
     standing = load_one(connection, row.id)
-    may, reason = reusable(standing, datetime.now(ZONE).date(), kinds_without_limit(desk))
+    may, reason = reusable(standing, datetime.now(ZONE).date(), kinds_without_limit())
     if not may:
         raise NotReusable(f"{row.id}: {reason}")
     if standing.version != row.version:

@@ -111,7 +111,7 @@ def _describe(app: FastAPI) -> None:
             schemas.pop("HTTPValidationError", None)
             schemas.pop("ValidationError", None)
             made["components"]["securitySchemes"] = {
-                "token": {"type": "http", "scheme": "bearer", "description": "sohoa user token issue"}
+                "token": {"type": "http", "scheme": "bearer", "description": "sohoa token add"}
             }
             for path, operations in made["paths"].items():
                 for operation in operations.values():

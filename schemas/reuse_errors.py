@@ -38,7 +38,7 @@ class TokenNeeded(WrongUse):
     code = "token_needed"
     vi = "Thiếu mã truy cập (Bearer token), hoặc mã sai, hết hạn, đã bị thu hồi."
     en = "The bearer token is missing, wrong, expired or revoked."
-    advice_vi = "Xin mã mới: sohoa user token issue"
+    advice_vi = "Xin mã mới: sohoa token add"
     advice_en = "Ask the administrator for a new token."
 
 
