@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
+import time
 from collections.abc import Iterator
 from urllib.parse import quote
 
@@ -21,6 +22,7 @@ from storage.reuse import Reuses
 from storage.search import record_act
 from storage.search.validity import Act
 from tests.api_server import CODE, OTHER_CODE, ApiOffice, api_office, described, paper, serving
+from tests.small_papers import decision, png
 
 pytest_plugins = ["catalogue_fixtures"]
 DOSSIER = "H26.12-260315-0007"
@@ -133,16 +135,12 @@ class TestImport:
         assert (other_code.status_code, other_code.json()["code"]) == (409, "already_digitised")
 
     def test_a_scan_without_code_waits_to_be_digitised(self, office, client) -> None:
-        from tests.small_papers import decision, png
-
         sent = client.post("/documents/import", files={"file": ("quet.png", png(decision(77)))}, headers=office.key())
         assert sent.status_code == 202, sent.text
         state = client.get(sent.json()["status_url"].removeprefix("/api/v1")).json()
         assert (state["state"], state["documents"], state["refused"]) == ("waiting", [], [])
 
     def test_a_picture_is_no_digitised_document(self, office, client) -> None:
-        from tests.small_papers import decision, png
-
         sent = office.send(client, 91, data=png(decision(91)))
         assert (sent.status_code, sent.json()["code"]) == (415, "unsupported_file")
 
@@ -411,6 +409,21 @@ class TestVerify:
     def test_any_bytes_get_a_verdict(self, office, client) -> None:
         verdict = client.post("/verify", files={"file": ("a.pdf", b"%PDF-1.7 nothing")}).json()
         assert verdict["file"]["verdict"] != "valid" and verdict["known"] is False
+
+
+def test_what_waited_when_the_server_died_is_digitised_by_the_next(tmp_path) -> None:
+    made = api_office(tmp_path / "home")
+    with serving(made):
+        sent = made.client(made.token()).post(
+            "/documents/import", files={"file": ("quet.png", png(decision(78)))}, headers=made.key()
+        )
+        assert sent.json()["state"] == "waiting"
+    with serving(made, reading=True), made.client(made.token()) as client:
+        late = time.monotonic() + 60
+        while (state := client.get(sent.json()["status_url"].removeprefix("/api/v1")).json())["state"] == "waiting":
+            assert time.monotonic() < late
+            time.sleep(0.2)
+    assert state["state"] == "needs_person" and state["documents"][0]["kind"] == "quyet_dinh"
 
 
 def together(do, count: int) -> list[httpx.Response]:

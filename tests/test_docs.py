@@ -155,7 +155,7 @@ def test_the_law_map_names_code_and_tests_that_exist():
     assert len(rows) > 20
     for row in rows:
         places = re.findall(
-            r"`((?:schemas|ocr|signing|storage|flows|cli|tests|samples|bench)/[\w./]+?)(?:::(\w+))?`", row
+            r"`((?:schemas|ocr|signing|storage|flows|cli|portal|tests|samples|bench)/[\w./]+?)(?:::(\w+))?`", row
         )
         assert any(path.startswith("tests/") for path, _ in places), f"no test: {row}"
         assert any(not path.startswith("tests/") for path, _ in places), f"no code: {row}"
