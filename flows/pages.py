@@ -1,6 +1,7 @@
 """What page processes do: read a page, cut a file into documents, put one document together. One job class each.
 
-Jobs are small and cross a pipe; originals and readings are fetched by key where they are needed.
+Jobs are small and cross a pipe; originals and readings are fetched by key where they are needed. What does the work is
+imported where it is done: the coordinator, and every command, knows these jobs without loading a recogniser.
 """
 
 from __future__ import annotations
@@ -14,12 +15,8 @@ from functools import cached_property
 from pathlib import Path
 
 from flows.locks import lock_of, put_locked
-from ocr.engines import open_engine
-from ocr.extract import read_document
 from ocr.forms import UNKNOWN_KIND, Forms, load_forms
 from ocr.intake import Source, open_source, read_file
-from ocr.reading import read_page
-from ocr.searchable import make_searchable, verify_searchable
 from ocr.separate import Separation, separate
 from schemas.document import Check, CheckResult, DocumentReading, FieldStatus
 from schemas.errors import InputRejected, OutputInvalid, PageFailed, SohoaError, TruncatedFile
@@ -49,6 +46,8 @@ class Bench:
 
     def __init__(self, settings: Settings, store: ObjectStore | None) -> None:
         """`store`: None when originals and readings are files. Raises MissingProgram."""
+        from ocr.engines import open_engine
+
         self.settings = settings
         self.engine = open_engine(settings.reading)
         self.store = store
@@ -124,6 +123,8 @@ class ReadPage:
     failure = PageFailed
 
     def run(self, bench: Bench) -> bytes:
+        from ocr.reading import read_page
+
         source = bench.source(self.original)
         image = source.render(self.page, bench.settings.reading.dpi)
         born = source.born_words(self.page)
@@ -199,6 +200,8 @@ class MakeDocument:
     failure = OutputInvalid
 
     def run(self, bench: Bench) -> Made:
+        from ocr.extract import read_document
+
         readings = bench.readings(list(self.readings.values()))
         signed = self.original.info.signed
         found = read_document(
@@ -220,6 +223,8 @@ class MakeDocument:
         return self._stored(bench, bench.data(self.original), found.type)
 
     def _searchable_copy(self, bench: Bench, readings: list[PageReading], found: DocumentReading) -> ObjectRef:
+        from ocr.searchable import make_searchable, verify_searchable
+
         source, pages = bench.data(self.original), list(self.readings)
         metadata = describe(found, self.original.info, self.archiving, bench.forms)
         try:

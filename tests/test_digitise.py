@@ -241,7 +241,7 @@ def test_a_process_that_crashes_once_costs_nothing(office, sabotage, tmp_path):
 def test_a_document_that_cannot_be_made_is_never_lost(office, sabotage, monkeypatch):
     office.drop("a.tif", tiff(decision(1), continued(2), decision(3)))
     sabotage("""
-import flows.pages as p
+import ocr.searchable as p
 make = p.make_searchable
 def broken(source, readings, *, pages, metadata):
     if pages == [1, 2]:
