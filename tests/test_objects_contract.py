@@ -1,3 +1,4 @@
+# ruff: noqa: F811 - fixtures are imported and named as arguments
 """One contract, run on a folder and on a real S3 server: both pass the same tests."""
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ class TestFolder(ObjectStoreContract):
 
 class TestS3(ObjectStoreContract):
     @pytest.fixture
-    def store(self, s3_url: str) -> Iterator[ObjectStore]:  # noqa: F811
+    def store(self, s3_url: str) -> Iterator[ObjectStore]:
         opened = open_store(s3_url)
         yield opened
         opened.close()

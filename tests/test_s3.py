@@ -1,3 +1,4 @@
+# ruff: noqa: F811 - fixtures are imported and named as arguments
 """What only an S3 store has: addresses, keys, TLS, parts, links, versions that a delete marker hides, races of writers."""
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture
-def store(s3_url: str):  # noqa: F811
+def store(s3_url: str):
     opened = open_store(s3_url)
     yield opened
     opened.close()
@@ -92,7 +93,7 @@ class TestAddress:
 
 
 class TestSecrets:
-    def test_no_key_shows(self, s3_url: str, s3_keys: S3Server, caplog, monkeypatch) -> None:  # noqa: F811
+    def test_no_key_shows(self, s3_url: str, s3_keys: S3Server, caplog, monkeypatch) -> None:
         caplog.set_level(logging.DEBUG)
         store = open_store(s3_url)
         store.put("k", b"x")
@@ -125,7 +126,7 @@ class TestSecrets:
 
 
 class TestVersions:
-    def test_a_delete_marker_hides_nothing(self, store: S3Store, s3_keys: S3Server) -> None:  # noqa: F811
+    def test_a_delete_marker_hides_nothing(self, store: S3Store, s3_keys: S3Server) -> None:
         ref = store.put("k", b"kept")
         s3_keys.client().remove_object(BUCKET, f"{store.address.prefix}k")
         assert store.stat("k").ref == ref and store.get("k") == b"kept" and store.exists("k")
@@ -151,7 +152,7 @@ class TestVersions:
 
     def test_what_others_put_there_has_no_hash_and_is_never_trusted(
         self, store: S3Store, s3_keys: S3Server
-    ) -> None:  # noqa: F811
+    ) -> None:
         s3_keys.client()._put_object(BUCKET, f"{store.address.prefix}k", b"foreign", {})
         assert store.stat("k").ref.sha256 == ""
         assert store.get("k", verify=False) == b"foreign"
@@ -162,7 +163,7 @@ class TestVersions:
 
 class TestLarge:
     @pytest.fixture
-    def store(self, s3_url: str, s3_keys: S3Server) -> S3Store:  # noqa: F811
+    def store(self, s3_url: str, s3_keys: S3Server) -> S3Store:
         settings = S3Settings(
             access_key=s3_keys.access_key,
             secret_key=s3_keys.secret_key,
@@ -230,7 +231,7 @@ class TestLinks:
 
 
 @pytest.fixture
-def tls(s3_keys: S3Server, tmp_path: Path):  # noqa: F811
+def tls(s3_keys: S3Server, tmp_path: Path):
     """The server behind TLS with a certificate of our own; (port, path of the certificate)."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
@@ -292,7 +293,7 @@ def tls(s3_keys: S3Server, tmp_path: Path):  # noqa: F811
     listener.close()
 
 
-def test_tls(tls, s3_keys: S3Server, monkeypatch) -> None:  # noqa: F811
+def test_tls(tls, s3_keys: S3Server, monkeypatch) -> None:
     port, pem = tls
     url = f"s3://{BUCKET}/t-{os.urandom(4).hex()}?endpoint=https://127.0.0.1:{port}&region=us-east-1"
     monkeypatch.setenv("SOHOA_S3__ATTEMPTS", "1")
@@ -306,7 +307,7 @@ def test_tls(tls, s3_keys: S3Server, monkeypatch) -> None:  # noqa: F811
 
 
 @pytest.mark.bench  # SeaweedFS tries by itself for 13 s before it says that it cannot read
-def test_a_flipped_bit_on_the_servers_disk_is_damage(s3_keys: S3Server, store: S3Store) -> None:  # noqa: F811
+def test_a_flipped_bit_on_the_servers_disk_is_damage(s3_keys: S3Server, store: S3Store) -> None:
     store.settings.attempts = 1
     data = random.Random(77).randbytes(50_000)
     ref = store.put("k", data)

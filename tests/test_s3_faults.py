@@ -1,3 +1,4 @@
+# ruff: noqa: F811 - fixtures are imported and named as arguments
 """A store that is away, slow, answers nonsense or hangs up: nothing acknowledged is lost, nothing is doubled, the caller hears
 one clear error of ours within a bounded time."""
 
@@ -43,13 +44,13 @@ def no_long_waits(monkeypatch) -> None:
 
 
 @pytest.fixture
-def proxy(s3_keys: S3Server) -> Iterator[Proxy]:  # noqa: F811
+def proxy(s3_keys: S3Server) -> Iterator[Proxy]:
     with proxied(s3_keys) as opened:
         yield opened
 
 
 @pytest.fixture
-def hasty(s3_keys: S3Server) -> S3Settings:  # noqa: F811
+def hasty(s3_keys: S3Server) -> S3Settings:
     return S3Settings(
         access_key=s3_keys.access_key,
         secret_key=s3_keys.secret_key,
@@ -74,7 +75,7 @@ def store(proxy: Proxy, hasty: S3Settings, prefix: str) -> Iterator[S3Store]:
 
 
 @pytest.fixture
-def truth(s3_keys: S3Server, prefix: str) -> ObjectStore:  # noqa: F811
+def truth(s3_keys: S3Server, prefix: str) -> ObjectStore:
     """The same place, without the proxy."""
     return open_store(s3_keys.url(prefix))
 

@@ -1,3 +1,4 @@
+# ruff: noqa: F811 - fixtures are imported and named as arguments
 """The lock is proved: a real server passes, servers that lie are found out, each by its lie."""
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ LOCKS = {
 
 
 @pytest.fixture
-def proxy(s3_keys: S3Server):  # noqa: F811
+def proxy(s3_keys: S3Server):
     with proxied(s3_keys) as opened:
         yield opened
 
@@ -49,7 +50,7 @@ def behind(proxy: Proxy) -> S3Store:
     return open_store(proxy.url(f"p-{os.urandom(5).hex()}"))
 
 
-def test_a_real_server_proves_everything(s3_url: str) -> None:  # noqa: F811
+def test_a_real_server_proves_everything(s3_url: str) -> None:
     store = open_store(s3_url)
     assert store.capabilities().lacks == ["unproven"], "nothing is claimed before it was seen"
     seen = store.probe()
@@ -125,7 +126,7 @@ def test_a_store_that_loses_what_is_said_with_the_bytes(proxy: Proxy, behind: S3
         behind.probe()
 
 
-def test_a_bucket_without_versions(s3_keys: S3Server, tmp_path: Path) -> None:  # noqa: F811
+def test_a_bucket_without_versions(s3_keys: S3Server, tmp_path: Path) -> None:
     client = s3_keys.client()
     if not client.bucket_exists("khong-phien-ban"):
         client.make_bucket("khong-phien-ban")
@@ -137,7 +138,7 @@ def test_a_bucket_without_versions(s3_keys: S3Server, tmp_path: Path) -> None:  
     assert not (tmp_path / FILE).exists(), "an unfit store is tried again the next time"
 
 
-def test_a_bucket_with_versions_but_without_lock(s3_keys: S3Server) -> None:  # noqa: F811
+def test_a_bucket_with_versions_but_without_lock(s3_keys: S3Server) -> None:
     from minio.commonconfig import ENABLED
     from minio.versioningconfig import VersioningConfig
 
@@ -150,7 +151,7 @@ def test_a_bucket_with_versions_but_without_lock(s3_keys: S3Server) -> None:  # 
     assert {"versions", "no_replace", "read_back"} <= set(seen.proved)
 
 
-def test_no_bucket_and_wrong_keys_are_setup_errors(s3_keys: S3Server, monkeypatch) -> None:  # noqa: F811
+def test_no_bucket_and_wrong_keys_are_setup_errors(s3_keys: S3Server, monkeypatch) -> None:
     with pytest.raises(SetupError, match="no such bucket"):
         open_store(s3_keys.url("x", bucket="khong-co")).probe()
     monkeypatch.setenv("SOHOA_S3__SECRET_KEY", "wrong")
@@ -178,7 +179,7 @@ class TestRemembered:
         proved(behind, tmp_path, clock=lambda: now)
         assert len(proxy.seen) > asked
 
-    def test_no_key_is_written(self, behind: S3Store, tmp_path: Path, s3_keys: S3Server) -> None:  # noqa: F811
+    def test_no_key_is_written(self, behind: S3Store, tmp_path: Path, s3_keys: S3Server) -> None:
         proved(behind, tmp_path)
         text = (tmp_path / FILE).read_text()
         assert s3_keys.access_key not in text and s3_keys.secret_key not in text

@@ -7,10 +7,19 @@ from urllib.request import url2pathname
 
 from schemas.errors import SetupError
 from schemas.objects import S3Settings
+from storage.objects.archive import ArchiveStore, open_archive
 from storage.objects.local import LocalStore
 from storage.objects.protocol import ObjectStore, archive_key, original_key
 
-__all__ = ["LocalStore", "ObjectStore", "archive_key", "open_store", "original_key"]
+__all__ = [
+    "ArchiveStore",
+    "LocalStore",
+    "ObjectStore",
+    "archive_key",
+    "open_archive",
+    "open_store",
+    "original_key",
+]
 
 
 def open_store(url: str, s3: S3Settings | None = None) -> ObjectStore:

@@ -64,7 +64,11 @@ class S3Store:
         """No request is made yet. Raises BadSettings for the address, SetupError without keys."""
         self.address = S3Address.parse(url)
         self.url = self.address.url
-        self.settings = settings or S3Settings.from_environment()
+        if settings is None or not settings.access_key:
+            keys = S3Settings.from_environment()
+            told = {"access_key": keys.access_key, "secret_key": keys.secret_key}
+            settings = settings.model_copy(update=told) if settings else keys
+        self.settings = settings
         self.wire = Wire(self.address, self.settings)
         self._versioned = False
         self._proof: StoreCapabilities | None = None
