@@ -33,12 +33,12 @@ from storage.catalogue import DocumentRow
 from storage.catalogue import tables as t
 from storage.catalogue.changes import touch
 from storage.catalogue.events import add_event
-from storage.catalogue.find import index_documents
 from storage.keeping.places import Places
 from storage.keeping.retention import Disposals, Handovers, Holds, Terms
 from storage.objects import ObjectStore, original_key
 from storage.objects.retention import refuse_if_locked
 from storage.register.tables import entries
+from storage.search.index import index_documents
 
 AT_ONCE = 500
 AGENCY_ARCHIVE = "agency_archive"

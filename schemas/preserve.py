@@ -130,6 +130,8 @@ class PreserveSettings(BaseModel):
     """Records go to the archive within so many days of completion. NĐ 30/2020 Đ30; TT 13/2023/TT-BNV Đ5: 01 year."""
     hand_over_notice_days: int = Field(60, ge=0)
     """So many days before, the reminder begins."""
+    fonds_code: str = Field("", pattern=r"^[0-9A-Za-z.]*$")
+    """Mã phông, in every package (TT 05/2025/TT-BNV PL I: OBJID, IDENTIFICATIONCODE); empty: the code of the office."""
     backup_test_days: int = Field(92, ge=1)
     """A restore is tried at least so often. QĐ 3999/QĐ-BTC (2025): every quarter [V2]."""
 
