@@ -12,6 +12,7 @@ import typer
 from cli import (
     agent,
     api,
+    archive,
     audit,
     batch,
     copies,
@@ -65,6 +66,7 @@ app.add_typer(sign.app, name="sign")
 app.add_typer(copies.app, name="copy")
 app.add_typer(plan.app, name="plan")
 app.add_typer(preserve.app, name="preserve")
+app.add_typer(archive.app, name="archive")
 app.add_typer(review.app, name="review")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(batch.app, name="batch")

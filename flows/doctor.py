@@ -252,24 +252,62 @@ def _catalogue(settings: Settings, code: str, title: str) -> Finding:
 
 
 def _store(settings: Settings, code: str, title: str) -> Finding:
-    from schemas.store import Enforcement
-    from storage.objects import open_store
+    from datetime import UTC, datetime
+
+    from schemas.store import PROMISES, Enforcement
+    from storage.objects import open_archive
+    from storage.objects.proof import remember
 
     if not settings.store_url and not (settings.home / "store").is_dir():
         return Finding(
             code, Result.WARNING, title, "chưa có", "Chưa tạo kho.", f'sohoa init --home "{settings.home}"'
         )
-    store = open_store(settings.store)
+    store = open_archive(settings)
     try:
-        capabilities = store.probe()
+        seen = store.probe()
     finally:
         store.close()
-    found = f"{capabilities.kind}: đã thử {len(capabilities.proved)} điều"
-    if capabilities.retention is not Enforcement.SERVER:
-        # Not a fault of the installation: a plain folder cannot do more, and that has to be known.
-        found += (
-            "; thời hạn lưu giữ do phần mềm giữ, người có quyền trên ổ đĩa vẫn xoá được (chưa phải kho WORM)"
+    lacks = "; ".join(PROMISES[name] for name in seen.lacks)
+    if not seen.fit_for_archive:
+        advice = (
+            "Kho này KHÔNG dùng làm kho lưu trữ được: bật quản lý phiên bản và khoá đối tượng (Object Lock) cho bucket, "
+            "hoặc đổi kho. Phần mềm không ghi gì vào kho này."
         )
+        return Finding(code, Result.FAILED, title, f"{seen.kind}: không làm được: {lacks}", advice)
+    remember(store.url, seen, settings.home, datetime.now(UTC))
+    found = f"{seen.kind}: đã thử {len(seen.proved)} điều"
+    if seen.retention is Enforcement.SERVER:
+        found += ", máy chủ giữ khoá (đã thử xoá, rút ngắn, vượt khoá đều bị từ chối)"
+        if not lacks:
+            return Finding(code, Result.OK, title, found)
+        return Finding(code, Result.WARNING, title, f"{found}; không làm được: {lacks}", "Hỏi nơi cấp kho.")
+    # Not a fault of the installation: a plain folder cannot do more, and that has to be known.
+    found += "; thời hạn lưu giữ do phần mềm giữ, người có quyền trên ổ đĩa vẫn xoá được (chưa phải kho WORM)"
+    return Finding(code, Result.OK, title, found)
+
+
+def _replicas(settings: Settings, code: str, title: str) -> Finding:
+    from storage.objects import open_archive
+
+    wanted = settings.replicas.places
+    if not wanted:
+        advice = (
+            f"Cần ít nhất {settings.replicas.backup_sets} bộ sao lưu trên phương tiện độc lập, một bộ ngoại tuyến (TT 05/2025/"
+            "TT-BNV, CV 7197/BKHCN-CĐSQG): khai ở mục [replicas] của sohoa.toml."
+        )
+        return Finding(code, Result.WARNING, title, "chưa khai kho bản sao nào", advice, "sohoa archive copy")
+    archive = open_archive(settings)
+    try:
+        there = archive.places()
+    finally:
+        archive.close()
+    found = ", ".join(f"{place.label} ({'có' if place.label in there else 'không thấy'})" for place in wanted)
+    away = [place.label for place in wanted if place.label not in there and not place.offline]
+    if away:
+        return Finding(
+            code, Result.WARNING, title, found, f"Không tới được: {', '.join(away)}; cắm ổ đĩa hoặc xem máy chủ.",
+            "sohoa archive copy",
+        )  # fmt: skip
     return Finding(code, Result.OK, title, found)
 
 
@@ -291,13 +329,17 @@ def _people(settings: Settings, code: str, title: str) -> Finding:
         users = people.users.list()
         mapped = people.users.secret_of(os_login())
     if not users:
-        found = "chưa khai người dùng: ai ngồi ở máy này cũng có mọi quyền, nhật ký ghi theo tên đăng nhập máy"
+        found = (
+            "chưa khai người dùng: ai ngồi ở máy này cũng có mọi quyền, nhật ký ghi theo tên đăng nhập máy"
+        )
         return Finding(code, Result.OK, title, found)
     administrators = sum(any(r.role is Role.ADMINISTRATOR for r in u.roles) for u in users)
     found = f"{len(users)} người dùng, {administrators} người quản trị; máy này: {os_login()}"
     if mapped is None:
         advice = "Tên đăng nhập máy này chưa gắn với người dùng nào; các lệnh sẽ bị từ chối."
-        return Finding(code, Result.WARNING, title, found, advice, f"sohoa user add HỌ_TÊN --login {os_login()}")
+        return Finding(
+            code, Result.WARNING, title, found, advice, f"sohoa user add HỌ_TÊN --login {os_login()}"
+        )
     return Finding(code, Result.OK, title, found)
 
 
@@ -313,7 +355,14 @@ def _audit(settings: Settings, code: str, title: str) -> Finding:
         return Finding(code, Result.FAILED, title, found, advice, "sohoa audit check")
     if unsealed:
         found = f"nối liền từ lần niêm phong cuối; {len(unsealed)} ngày chưa niêm phong, từ {unsealed[0]:%d/%m/%Y}"
-        return Finding(code, Result.WARNING, title, found, "Niêm phong nhật ký, và đặt lịch mỗi ngày.", "sohoa audit seal")
+        return Finding(
+            code,
+            Result.WARNING,
+            title,
+            found,
+            "Niêm phong nhật ký, và đặt lịch mỗi ngày.",
+            "sohoa audit seal",
+        )
     return Finding(code, Result.OK, title, "nối liền từ lần niêm phong cuối, không ngày nào chưa niêm phong")
 
 
@@ -362,6 +411,7 @@ _CHECKS: dict[str, Callable[[Settings, str, str], Finding]] = {
     "Dung lượng đĩa": _disk,
     "Danh mục": _catalogue,
     "Kho lưu trữ": _store,
+    "Kho bản sao": _replicas,
     "Cơ quan": _office,
     "Người dùng": _people,
     "Nhật ký kiểm toán": _audit,
