@@ -23,6 +23,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from bench.report_rows import Result, Row, table
+from bench.signing_batch import do_batch
 from bench.signing_files import authority, cpu_of, idle_seconds, large_scan, scan_pdf
 from schemas.signing import (
     DelegationKind,
@@ -187,6 +188,7 @@ def _many_files(folder: Path, files: int, processes: int) -> list[Row]:
         cpu = used / signing
     for number in range(signing, files):  # other names, same bytes: a verifier keeps nothing between files
         os.link(batch / f"{number % signing:05d}.pdf", batch / f"{number:05d}.pdf")
+    whole = _measured("batch", folder, min(files, 40))
     said = _measured("verify", folder, processes)
     if said["valid"] != files:
         raise RuntimeError(f"{said['valid']} of {files} files are valid")
@@ -195,6 +197,9 @@ def _many_files(folder: Path, files: int, processes: int) -> list[Row]:
             f"{signing} files, {processes} processes and the authority"),
         Row("… CPU, authority included", "own scan", 1000 * cpu, "CPU ms a file", of=f"{signing} files"),
         Row("… of the time that others left, used", "own scan", used / (used + idle), of="CPU time / (CPU time + idle time of the machine)"),
+        Row("… as `sohoa sign batch` does it, one process", "own scan", whole["rate"], "files/s", 5, False,
+            f"{min(files, 40)} records: signed twice, verified twice, PDF/A checked, stored, written down"),
+        Row("… CPU", "own scan", whole["cpu"], "CPU ms a file", of=f"and {whole['authority']:.0f} ms of the authority"),
         Row("verification, files in one call, by the clock", "own scan", files / said["wall"], "files/s", of=f"{files} files, {processes} processes"),
         Row("… CPU of the call", "own scan", 1000 * said["cpu"] / files, "CPU ms a file", of=f"{files} files, starting the processes included"),
         Row("… all cores busy: of the time that others left, used", "own scan", said["cpu"] / (said["cpu"] + said["idle"]), "%", 0.9, False,
@@ -357,6 +362,7 @@ def _peak() -> float:
 MODES: dict[str, Callable[[Path, int], dict]] = {
     "one": do_one,
     "verify": do_verify,
+    "batch": do_batch,
     "certified": do_certified,
     "large": do_large,
     "large-verify": do_large_verify,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
@@ -72,6 +72,8 @@ class SignDesk:
         self.roster: Roster = load_roster(settings.home)
         self._ask = ask_pin
         self._signers: dict[Role, Signer] = {}
+        self.waiting: Callable[[], AbstractContextManager] = nullcontext
+        """Entered while the timestamp authority is waited for (`flows.sign_lanes`)."""
         self._lost: set[Path] = set()
         """Drivers whose token went away."""
         self._judged: dict[bool, tuple[float, ValidationContext]] = {}
@@ -260,7 +262,7 @@ class SignDesk:
     def _timestamper(self):
         signing = self.settings.signing
         if signing.tsa_url:
-            stamper = HttpTimeStamper(signing.tsa_url, signing.network_seconds)
+            stamper = HttpTimeStamper(signing.tsa_url, signing.network_seconds, waiting=lambda: self.waiting())
             self._open.callback(stamper.close)
             return stamper
         return None if signing.production else self.demo_pki.timestamper()
@@ -271,15 +273,22 @@ class SignDesk:
         return TrustSettings.of(self.settings.signing, self.settings.home)
 
     def verify(self, pdf: bytes, name: str) -> FileVerdict:
-        """What anybody would find. Answers about demo certificates stand in the file or nowhere: nothing is fetched."""
-        trust = replace(self.trust, online=False) if self.demo(*Role) else self.trust
-        return verify_file(pdf, name, trust)
+        """What anybody would find."""
+        return verify_file(pdf, name, self.checking_trust)
+
+    @property
+    def checking_trust(self) -> TrustSettings:
+        """With which what was signed here is verified. Answers about demo certificates stand in the file or nowhere: nothing
+        is fetched."""
+        return replace(self.trust, online=False) if self.demo(*Role) else self.trust
 
     def must_be_valid(self, pdf: bytes, name: str, signatures: int) -> FileVerdict:
         """Verifies a file that was just signed. Raises OutputInvalid unless it is valid, with so many signatures."""
-        found = self.verify(pdf, name)
-        if found.verdict is not Verdict.VALID or len(found.signatures) != signatures:
-            raise OutputInvalid(
-                f"{found.verdict}, {len(found.signatures)} signatures: {', '.join(found.reasons)}"
-            )
-        return found
+        return sound(self.verify(pdf, name), signatures)
+
+
+def sound(found: FileVerdict, signatures: int) -> FileVerdict:
+    """Raises OutputInvalid unless it is valid, with so many signatures."""
+    if found.verdict is not Verdict.VALID or len(found.signatures) != signatures:
+        raise OutputInvalid(f"{found.verdict}, {len(found.signatures)} signatures: {', '.join(found.reasons)}")
+    return found

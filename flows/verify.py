@@ -17,7 +17,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
-from multiprocessing import get_all_start_methods, get_context
+from multiprocessing import get_all_start_methods, get_context, parent_process
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,7 +66,7 @@ def verify_paths(
     trust = trust_of(settings)
     here = threading.current_thread() is threading.main_thread() and hasattr(signal, "setitimer")
     few = len(paths) <= FEW and here
-    found = _here(paths, trust, at, ours) if few else _spread(paths, trust, at, _processes(settings), ours)
+    found = _here(paths, trust, at, ours) if few else _spread(paths, trust, at, cores(settings), ours)
     verdicts, roster = [], roster_of(settings)
     for verdict in found:
         verdict = with_delegation(_asked(verdict, known), roster, settings.office.name)
@@ -93,7 +93,8 @@ def _asked(verdict: FileVerdict, known: KnownLookup | None) -> FileVerdict:
     return with_known(verdict, known(verdict.sha256, ())) if known and verdict.sha256 else verdict
 
 
-def _processes(settings: Settings) -> int:
+def cores(settings: Settings) -> int:
+    """Processes that may work at once."""
     if settings.work.processes:
         return settings.work.processes
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -131,10 +132,16 @@ def _alone(path: Path, trust: TrustSettings, at: datetime | None, ours: KnownCop
 
 def _pool(processes: int, ours: KnownCopies | None) -> ProcessPoolExecutor:
     """Fresh processes, never copies of a caller that may have threads; one of them loads the libraries for all."""
+    return checking_pool(processes, "flows.verify", *(["flows.verify_known"] if ours else []), ours=ours)
+
+
+def checking_pool(processes: int, *modules: str, ours: KnownCopies | None = None) -> ProcessPoolExecutor:
+    """Processes that look at files; each bounded in memory, and replaced after `FILES_A_PROCESS`. `modules` are loaded once
+    for all of them."""
     method = "forkserver" if "forkserver" in get_all_start_methods() else "spawn"
     context = get_context(method)
     if method == "forkserver":
-        context.set_forkserver_preload(["flows.verify", *(["flows.verify_known"] if ours else [])])
+        context.set_forkserver_preload(list(modules))
     return ProcessPoolExecutor(
         processes,
         mp_context=context,
@@ -152,10 +159,19 @@ def _begin(ours: KnownCopies | None) -> None:
     global _ours
     _ours = ours
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends it to all; the parent decides
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     if sys.platform == "linux":
         import resource
 
         resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+
+
+def _end_with_parent() -> None:
+    """A parent that was killed tells nobody: its processes would wait for work for ever."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 class _Overdue(BaseException):

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -44,15 +45,24 @@ class RecordWriter(IncrementalPdfFileWriter):
 class HttpTimeStamper(TimeStamper):
     """An RFC 3161 authority over HTTP. Raises TimestampUnavailable whatever goes wrong."""
 
-    def __init__(self, url: str, seconds: float = 10.0, transport: httpx.BaseTransport | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        seconds: float = 10.0,
+        transport: httpx.BaseTransport | None = None,
+        waiting: Callable[[], AbstractContextManager] = nullcontext,
+    ) -> None:
+        """`waiting()` is entered while an answer is waited for."""
         super().__init__()
+        self._waiting = waiting
         self._url = url
         self._client = httpx.Client(timeout=seconds, transport=transport)
 
     async def async_request_tsa_response(self, req: tsp.TimeStampReq) -> tsp.TimeStampResp:
         headers = {"Content-Type": "application/timestamp-query", "Accept": "application/timestamp-reply"}
         try:
-            answer = self._client.post(self._url, content=req.dump(), headers=headers)
+            with self._waiting():
+                answer = self._client.post(self._url, content=req.dump(), headers=headers)
             answer.raise_for_status()
             return tsp.TimeStampResp.load(answer.content, strict=True)
         except httpx.HTTPError as error:

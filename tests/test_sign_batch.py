@@ -16,6 +16,7 @@ from flows.copies import register_copy, true_copy
 from flows.copies_desk import open_copy_desk
 from flows.digitise import digitise
 from flows.sign_batch import sign_batch
+from flows.sign_lanes import OneLane
 from ocr.pdfa_check import check_pdfa2b
 from schemas.copies import (
     HeldAs,
@@ -146,15 +147,15 @@ class TestOrder:
     def test_a_file_that_is_not_sound_does_not_count_and_stops_nobody(self, batch_office, monkeypatch):
         office, batch = batch_office
         with office.desk() as desk:
-            real, calls = type(desk.keys).must_be_valid, []
+            real, calls = OneLane.checked, []
 
-            def unsound(keys, pdf, name, signatures):
+            def unsound(lane, pdf, name, signatures):
                 calls.append(name)
                 if name == calls[0]:
                     raise OutputInvalid("broken on purpose")
-                return real(keys, pdf, name, signatures)
+                return real(lane, pdf, name, signatures)
 
-            monkeypatch.setattr(type(desk.keys), "must_be_valid", unsound)
+            monkeypatch.setattr(OneLane, "checked", unsound)
             result = sign_batch(desk, batch, approved_by="lan")
             bad = calls[0].removesuffix(".pdf")
             assert list(result.failed) == [bad] and len(result.archived) == 1
