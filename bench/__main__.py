@@ -1,4 +1,4 @@
-"""Measures, one command each: `python -m bench accuracy | versus | memory | overhead | signing | all | report`."""
+"""Measures, one command each: `python -m bench accuracy | versus | memory | overhead | signing | plan | all | report`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 os.environ["OMP_THREAD_LIMIT"] = "1"  # before any library in C reads it
 
-from bench import accuracy, memory, overhead, report, signing, versus_ocrmypdf  # noqa: E402
+from bench import accuracy, memory, overhead, plan, report, signing, versus_ocrmypdf  # noqa: E402
 from bench.report_rows import ROOT, Result, machine  # noqa: E402
 
 EVALUATION = ROOT.parent / "shared" / "eval"
@@ -70,6 +70,9 @@ def _measure(chosen: argparse.Namespace) -> Result:
         )
     if chosen.command == "signing":
         return signing.measure(work, files=chosen.files, rounds=chosen.rounds, processes=processes)
+    if chosen.command == "plan":
+        databases = (chosen.database,) if chosen.database else plan.DATABASES
+        return plan.measure(work, rows=chosen.rows, records=chosen.records, only=chosen.only, databases=databases)
     if chosen.command == "memory":
         return memory.measure(work, pages=chosen.pages, every=chosen.every)
     return overhead.measure(work, pages=chosen.pages, rounds=chosen.rounds, processes=processes)
@@ -111,6 +114,12 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--files", type=int, default=1000, help="files verified in one call")
     command.add_argument("--rounds", type=int, default=9)
     command.add_argument("--page", type=Path, default=ROOT / "docs" / "benchmarks-signing.md")
+
+    command = commands.add_parser("plan", help=report.TITLES["plan"])
+    command.add_argument("--rows", type=int, default=200_000, help="rows of the list, and records to match them with")
+    command.add_argument("--records", type=int, default=1_000_000, help="records that reports are made over")
+    command.add_argument("--only", choices=("match", "report"))
+    command.add_argument("--database", choices=plan.DATABASES)
 
     for name, said in (
         ("all", "everything, and docs/benchmarks.md"),

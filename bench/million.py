@@ -11,9 +11,10 @@ import json
 import random
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from itertools import islice
 
 import sqlalchemy as sa
 
@@ -176,20 +177,31 @@ def make(url: str, count: int, seed: int = 1) -> Made:
     Rules between tables are not checked while loading, and on PostgreSQL the index is built at the end: both are what
     makes a bulk load fast, and both hold again afterwards.
     """
-    started, indexing = time.perf_counter(), 0.0
     writer = Writer(seed)
+    return load(
+        url,
+        (
+            writer.record(n, f"B-MADE{seed}{n // CHUNK * CHUNK // 10_000:06}"[:32], f"U{(n // CHUNK) % UNITS:02}")
+            for n in range(count)
+        ),
+    )
+
+
+def load(url: str, records: Iterable[Record], *, indexed: bool = True) -> Made:
+    """Puts made records into a catalogue; without `indexed` they are not found by search."""
+    started, indexing, count = time.perf_counter(), 0.0, 0
+    coming = iter(records)
     with Catalogue.open(url) as catalogue:
         _prepare(catalogue)
-        for start in range(0, count, CHUNK):
-            numbers = range(start, min(start + CHUNK, count))
-            batch, unit = f"B-MADE{seed}{start // 10_000:06}"[:32], f"U{(start // CHUNK) % UNITS:02}"
-            records = [writer.record(n, batch, unit) for n in numbers]
+        while chunk := list(islice(coming, CHUNK)):
+            count += len(chunk)
             with catalogue.write() as connection:
                 _fast(connection)
-                for table, rows in _rows(records):
+                for table, rows in _rows(chunk):
                     _load(connection, table, rows)
                 began = time.perf_counter()
-                add_facts(connection, [_facts(record) for record in records])()
+                if indexed:
+                    add_facts(connection, [_facts(record) for record in chunk])()
                 indexing += time.perf_counter() - began
         began = time.perf_counter()
         _finish(catalogue)

@@ -7,12 +7,13 @@ from pathlib import Path
 
 from bench.report_rows import ROOT, Result, load, table
 
-ORDER = ("accuracy", "versus", "memory", "overhead")
+ORDER = ("accuracy", "versus", "memory", "overhead", "plan")
 TITLES = {
     "accuracy": "How well papers are read",
     "versus": "Time against ocrmypdf",
     "memory": "Memory of a page process",
     "overhead": "Cost of store, catalogue and Prefect",
+    "plan": "The plan: lists, matching, reports",
     "signing": "Signing, verifying, certifying",
 }
 PICTURES = {"memory": "bench-memory.png", "versus": "bench-versus.png"}

@@ -60,7 +60,8 @@ def modern(text: str) -> tuple[str, str | None]:
 
     Only text that is no Vietnamese as it stands, and is when read the old way, is taken for old.
     """
-    if text.isascii() or not (_ONLY_TCVN3.search(text) or _ONLY_VNI.search(text)) or plausible(text) == 1.0:
+    # Both encodings know only the letters of Latin-1; a single ố or đ says that the text is Unicode.
+    if text.isascii() or max(text) > "ÿ" or not (_ONLY_TCVN3.search(text) or _ONLY_VNI.search(text)) or plausible(text) == 1.0:
         return text, None
     best, name, share = text, None, plausible(text)
     for kind, hint, decode in (("TCVN3", _ONLY_TCVN3, tcvn3), ("VNI", _ONLY_VNI, vni)):

@@ -351,3 +351,29 @@ def test_the_pdf_is_pdfa_with_vietnamese_text_in_it(full, tmp_path):
 def test_the_same_figures_give_the_same_files(full):
     for form in ("html", "csv"):
         assert render(full, form) == render(full, form)
+
+
+@pytest.mark.parametrize(
+    ("every", "today", "name"),
+    [
+        ("quarter", date(2026, 11, 22), "2026Q3"), ("quarter", date(2026, 1, 2), "2025Q4"), ("month", date(2026, 1, 2), "2025-12"),
+        ("month", date(2026, 3, 2), "2026-02"), ("year", date(2026, 1, 3), "2025"),
+    ],
+)  # fmt: skip
+def test_the_scheduled_report_is_of_what_has_just_ended(every, today, name):
+    from flows.prefect_report import last_ended
+
+    assert last_ended(every, today) == name
+    assert period_of(name).last < today
+
+
+def test_the_scheduled_flow_files_its_report(sqlite_plan: Plan):
+    from prefect.testing.utilities import prefect_test_harness
+
+    from flows.prefect_report import report_flow
+    from storage.plan.reports import PlanReports
+
+    with prefect_test_harness(server_startup_timeout=120):
+        report_id = report_flow(home=str(sqlite_plan.settings.home), period="2022Q2")
+    row = PlanReports(sqlite_plan.catalogue).get(report_id)
+    assert row.made_by == "prefect" and sorted(row.objects) == ["csv", "html", "pdf", "xlsx"]

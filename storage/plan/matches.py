@@ -125,6 +125,18 @@ class PlanMatches:
         with self.database.read() as connection:
             return [_row(row) for row in connection.execute(query).mappings()]
 
+    def pairs(self, kind: ListKind, state: MatchState) -> list[tuple[int, str]]:
+        """(row in its file, record) of every pair in this state."""
+        m, p = t.matches.c, t.cases.c
+        query = (
+            sa.select(p.row, m.document)
+            .select_from(t.matches.join(t.cases, (p.case == m.case) & p.replaced_at.is_(None)))
+            .where(m.kind_of_list == kind, m.state == state, m.ended_at.is_(None))
+            .order_by(m.id)
+        )
+        with self.database.read() as connection:
+            return [(row.row, row.document) for row in connection.execute(query)]
+
     def of_case(self, case: int) -> list[MatchRow]:
         """Every match ever made of a row, oldest first."""
         with self.database.read() as connection:
