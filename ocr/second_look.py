@@ -20,6 +20,7 @@ from schemas.page import Box, Word
 
 DOUBTFUL = 0.55
 _SPECKS = frozenset("ˆ˜¨´`~^¬")  # specks of dust; no word is made of these alone
+_NUMBER_LABEL = re.compile(r"(?i)s[ốóòôỗồ][:.;]?")
 _COARSE = 8  # pixels of the page in one of the map of unread ink
 _TITLE = re.compile(r"^(chu|tich|giam|doc|truong|phong|chanh|hieu|vien|tm|kt|tl|tuq|phap|pho)$")
 """Words of the titles of who signs, without accents: a signature or a seal lies under such a line."""
@@ -39,7 +40,8 @@ def look_again(pixels: np.ndarray, words: list[Word], dpi: int, engine: Engine) 
     `pixels` in the read frame of the words.
     """
     regions = doubtful_regions(words, pixels.shape, dpi)
-    unread = unread_regions(words, pixels, dpi)
+    dark = _dark(pixels)
+    unread = unread_regions(words, dark, dpi)
     for region in dict.fromkeys([*regions, *unread]):
         left, top, right, bottom = region
         picture = dark_ink(pixels[top:bottom, left:right])
@@ -48,7 +50,7 @@ def look_again(pixels: np.ndarray, words: list[Word], dpi: int, engine: Engine) 
             # row by row the engine reads through strokes that it takes for a picture otherwise; a name of which only a
             # part is sure is still a proposal
             words = _merge(words, _read_at(engine, picture, dpi, "block", left, top), 0.3)
-    return words
+    return _with_unread_lines(pixels, without_noise(words), dark, dpi, engine)
 
 
 def _read_at(engine: Engine, picture: np.ndarray, dpi: int, layout: str, left: int, top: int) -> list[Word]:
@@ -84,20 +86,65 @@ def doubtful_regions(words: list[Word], shape: tuple[int, ...], dpi: int, most: 
     return regions
 
 
-def unread_regions(words: list[Word], pixels: np.ndarray, dpi: int, most: int = 2) -> list[tuple[int, int, int, int]]:
-    """Pixel boxes around a lot of dark ink without a word, right of the middle: the engine takes a grey seal for a picture
-    and passes over the title and the name printed under it."""
+def _dark(pixels: np.ndarray) -> np.ndarray:
+    """Coarse map of dark ink, uint8 0/1, one cell for eight pixels each way."""
     height, width = pixels.shape[:2]
-    size = (width // _COARSE, height // _COARSE)
-    small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+    small = cv2.resize(pixels, (width // _COARSE, height // _COARSE), interpolation=cv2.INTER_AREA)
     grey = small if small.ndim == 2 else small.max(axis=2)
-    ink = (grey < float(np.percentile(grey, 80)) - 40).astype(np.uint8)
-    if any(word.box[3] < 0.25 * height for word in words):
-        ink[: int(0.25 * size[1])] = 0  # a heading and the stamps beside it; a last page may begin with who signs
+    return (grey < float(np.percentile(grey, 80)) - 40).astype(np.uint8)
+
+
+def _unread_ink(words: list[Word], dark: np.ndarray, dpi: int) -> np.ndarray:
+    """The dark ink that no word covers."""
+    ink = dark.copy()
     margin = max(1, round(0.03 * dpi / _COARSE))
     for word in words:
         left, top, right, bottom = (int(v / _COARSE) for v in word.box)
         ink[max(0, top - margin) : bottom + margin + 1, max(0, left - margin) : right + margin + 1] = 0
+    return ink
+
+
+def _with_unread_lines(
+    pixels: np.ndarray, words: list[Word], dark: np.ndarray, dpi: int, engine: Engine, most: int = 4
+) -> list[Word]:
+    """`words` with short lines in the upper half of the page that the engine passed over: a title between rules, the date
+    line, or `Số:` under the title of a certificate, of whose line only the label is print."""
+    height, width = pixels.shape[:2]
+    ink = _unread_ink(words, dark, dpi)
+    row = cv2.morphologyEx(ink, cv2.MORPH_CLOSE, np.ones((3, round(0.3 * dpi / _COARSE)), np.uint8))
+    count, _, stats, _ = cv2.connectedComponentsWithStats(row, connectivity=8)
+    places = []
+    for x, y, w, h, _ in stats[1:count].tolist():
+        left, top, right, bottom = x * _COARSE, y * _COARSE, (x + w) * _COARSE, (y + h) * _COARSE
+        line = 0.06 * dpi < bottom - top < 0.4 * dpi and 0.18 * dpi < right - left < 4.2 * dpi
+        if line and 0.05 * height < top < 0.45 * height and 0.3 * width < (left + right) / 2 < 0.8 * width:
+            places.append((left, top, right, bottom))
+    margin = round(0.08 * dpi)
+    for left, top, right, bottom in sorted(places, key=lambda p: p[0] - p[2])[:most]:
+        left, top = max(0, left - 2 * margin), max(0, top - margin)
+        picture = dark_ink(pixels[top : bottom + margin, left : right + 2 * margin])
+        found = _read_at(engine, picture, dpi, "line", left, top)
+        sure = [w for w in found if w.confidence >= 0.6 and is_plausible(w.text)]
+        if found and _NUMBER_LABEL.fullmatch(found[0].text):
+            found = found[:1]  # what stands behind it is read by ocr.handwriting
+        elif _letters(sure) < max(4, 0.7 * _letters(found)):
+            continue
+        number = max((word.line for word in words), default=-1) + 1
+        fresh = [w.model_copy(update={"line": number, "block": 2000 + number}) for w in found if w.confidence > 0.3]
+        if fresh:
+            place = _place(words, fresh[0])
+            words = [*words[:place], *fresh, *words[place:]]
+    return words
+
+
+def unread_regions(words: list[Word], dark: np.ndarray, dpi: int, most: int = 2) -> list[tuple[int, int, int, int]]:
+    """Pixel boxes around a lot of dark ink without a word, right of the middle: the engine takes a grey seal for a picture
+    and passes over the title and the name printed under it."""
+    ink = _unread_ink(words, dark, dpi)
+    size = ink.shape[::-1]
+    width, height = (v * _COARSE for v in size)
+    if any(word.box[3] < 0.25 * height for word in words):
+        ink[: int(0.25 * size[1])] = 0  # a heading and the stamps beside it; a last page may begin with who signs
     near = cv2.morphologyEx(ink, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
     count, _, stats, _ = cv2.connectedComponentsWithStats(near, connectivity=8)
     least, largest = 0.45 * dpi / _COARSE, 2.6 * dpi / _COARSE
