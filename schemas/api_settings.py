@@ -42,7 +42,7 @@ class ApiSettings(BaseModel):
     """Requests without a token that holds, from one address."""
     connections: int = Field(200, ge=1)
     """Open at once in each process; more are answered 503."""
-    looks_at_once: int = Field(2, ge=1)
-    """Uploaded files looked at side by side; others wait their turn."""
+    looks_at_once: int = Field(2, ge=1, le=4)
+    """Uploaded files looked at side by side in each process; others wait their turn, and nobody else does."""
     keep_answers_hours: int = Field(48, ge=1)
     """An Idempotency-Key gives the first answer for so long."""

@@ -91,7 +91,7 @@ class ApiOffice:
 
 def api_office(home: Path, catalogue_url: str = "", decompressed_bytes: int = 2_000_000_000, **api) -> ApiOffice:
     home.mkdir(parents=True, exist_ok=True)
-    limits = {"requests_a_minute": 60_000, "burst": 10_000} | api
+    limits = {"requests_a_minute": 60_000, "burst": 10_000, "looks_at_once": 4} | api
     settings = settings_for(
         home,
         office=Office(code=CODE, name="Ủy ban nhân dân xã Đại Đồng"),

@@ -97,10 +97,10 @@ class TestImport:
     def test_who_looked_and_who_downloaded_is_in_the_audit(self, office, client) -> None:
         office.send(client, 2)
         document = client.get(at(code(2))).json()["id"]
-        client.get(f"/documents/download/{quote(code(2))}", headers={"X-Purpose": "doi chieu"})
+        client.get(f"/documents/download/{quote(code(2))}", headers={"X-Purpose": quote("đối chiếu")})
         (looked,) = rows_of(office, "looked", document)
         (downloaded,) = rows_of(office, "downloaded", document)
-        assert (looked.via, downloaded.via, downloaded.why) == ("api", "api", "doi chieu")
+        assert (looked.via, downloaded.via, downloaded.why) == ("api", "api", "đối chiếu")
         assert downloaded.detail["sha256"] == hashlib.sha256(paper(2)).hexdigest()
         assert looked.address == "127.0.0.1" and looked.actor
 
@@ -143,6 +143,13 @@ class TestImport:
     def test_a_picture_is_no_digitised_document(self, office, client) -> None:
         sent = office.send(client, 91, data=png(decision(91)))
         assert (sent.status_code, sent.json()["code"]) == (415, "unsupported_file")
+
+    def test_the_same_at_once_under_different_keys_is_one_document(self, office, client) -> None:
+        answers = together(lambda n: office.send(client, 7), 4)
+        assert {a.status_code for a in answers} == {201}, [a.text for a in answers]
+        assert len({a.json()["id"] for a in answers}) == 1
+        with Catalogue.open(office.settings.database) as catalogue:
+            assert len(catalogue.documents(source=answers[0].json()["sha256"])) == 1
 
     def test_many_at_once_under_one_code_make_one_document(self, office, client) -> None:
         answers = together(lambda n: office.send(client, 6, data=paper(1006 + n)), 4)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator
 from typing import Annotated
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Depends, Header, Request
@@ -43,8 +43,7 @@ async def import_document(
     async with sent(request, api, ImportMetadata, file=True) as came:
 
         def do() -> Done:
-            with api.looks:
-                taken = take_in(api.desk, actor, came.path, came.name, came.facts)
+            taken = take_in(api.desk, actor, came.path, came.name, came.facts)
             if taken.row is None:
                 api.arrived.set()
             given = DocumentTaken(
@@ -60,7 +59,7 @@ async def import_document(
             place = f"/api/v1/documents/{quote(given.DocCode)}" if given.DocCode else given.status_url
             return Done(201 if taken.row else 202, given.model_dump(mode="json"), {"Location": place})
 
-        return await run_sync(once, api, request, actor, key, came.digest, do)
+        return await run_sync(once, api, request, actor, key, came.digest, do, limiter=api.looks)
 
 
 @router.get(
@@ -97,7 +96,7 @@ def download_document(
 ) -> Response:
     """Bản PDF không che được dữ liệu cá nhân: token phải có cả phạm vi see_personal."""
     row, version = by_code(api.desk, actor, code, Right.API_DOWNLOAD)
-    got, data = get(api.desk, actor, row.id, version=version, purpose=purpose or "API")
+    got, data = get(api.desk, actor, row.id, version=version, purpose=unquote(purpose or "") or "API")
     digest = base64.b64encode(bytes.fromhex(got.archive.sha256)).decode()
     headers = {
         "Content-Disposition": f"attachment; filename*=UTF-8''{quote(got.name)}",
@@ -158,8 +157,7 @@ async def put_document(
             row, version = by_code(api.desk, actor, code, Right.API_PUT)
             if version is not None and version > row.version:
                 raise NotFound(f"DocCode {code}")
-            with api.looks:
-                done = correct(api.desk, actor, row, etags, came.facts, came.path, came.name)
+            done = correct(api.desk, actor, row, etags, came.facts, came.path, came.name)
             given = DocumentTaken(
                 state="corrected" if done.changed else "unchanged",
                 id=done.row.id,
@@ -169,4 +167,4 @@ async def put_document(
             )
             return Done(200, given.model_dump(mode="json"), {"ETag": etag_of(done.row)})
 
-        return await run_sync(once, api, request, actor, key, came.digest, do)
+        return await run_sync(once, api, request, actor, key, came.digest, do, limiter=api.looks)

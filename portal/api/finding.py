@@ -128,8 +128,8 @@ async def verify_upload(request: Request, api: TheApi, actor: Anybody) -> Verify
     async with sent(request, api, VerifyMetadata, file=True) as came:
 
         def do() -> VerifyGiven:
-            with api.looks, known_copies(api.settings) as ours:
+            with known_copies(api.settings) as ours:
                 (verdict,) = verify_paths([came.path], api.settings, ours=ours).files
             return VerifyGiven(file=verdict.model_copy(update={"file": came.name}), known=verdict.known is not None)
 
-        return await run_sync(do)
+        return await run_sync(do, limiter=api.looks)

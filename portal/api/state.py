@@ -10,6 +10,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from anyio import CapacityLimiter
+
 from portal.api.buckets import Buckets
 from schemas.errors import SohoaError
 from schemas.people import Actor
@@ -26,8 +28,8 @@ class Api:
     settings: Settings
     callers: Buckets
     strangers: Buckets
-    looks: threading.BoundedSemaphore
-    """Files looked at side by side."""
+    looks: CapacityLimiter
+    """Threads for requests that bring a file; others never wait for these."""
     arrived: threading.Event = field(default_factory=threading.Event)
     """Set when a file waits to be digitised."""
     stopping: threading.Event = field(default_factory=threading.Event)
@@ -41,7 +43,7 @@ class Api:
             settings,
             Buckets(api.requests_a_minute, api.burst),
             Buckets(api.strangers_a_minute, api.strangers_a_minute),
-            threading.BoundedSemaphore(api.looks_at_once),
+            CapacityLimiter(api.looks_at_once),
         )
 
     @contextmanager

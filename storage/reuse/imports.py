@@ -74,16 +74,15 @@ class Imports:
                 "id": import_id, "source": source, "doc_code": doc_code, "batch": short_id("B", "api", import_id),
                 "facts": facts, "unit": unit, "actor": actor, "at": now(),
             }  # fmt: skip
+            # Written first: whoever comes with the same at the same moment waits here for the outcome.
+            fresh = insert(connection, imports).values(**values).on_conflict_do_nothing().returning(i.id)
+            if connection.scalar(fresh):
+                _must_be_new(connection, source, code, doc_code)
+                add_event(connection, who, "import_taken", import_id, doc_code=doc_code or "", source=source)
+                return Import(**values), True
             standing = _load(connection, i.source == source)
             if standing is None:
-                _must_be_new(connection, source, code, doc_code)
-                fresh = insert(connection, imports).values(**values).on_conflict_do_nothing().returning(i.id)
-                if connection.scalar(fresh):
-                    add_event(connection, who, "import_taken", import_id, doc_code=doc_code or "", source=source)
-                    return Import(**values), True
-                standing = _load(connection, i.source == source)
-                if standing is None:
-                    raise DocCodeTaken(doc_code or "")
+                raise DocCodeTaken(doc_code or "")
             if (standing.doc_code, standing.facts, standing.unit) != (doc_code, facts, unit):
                 raise AlreadyDigitised(standing.doc_code if standing.unit == unit and standing.doc_code else "")
             return standing, False
@@ -206,10 +205,7 @@ def _must_be_new(connection: sa.Connection, source: str, code: DocCode | None, d
     d = t.documents.c
     if connection.scalar(sa.select(d.id).where(d.source == source, ~d.superseded).limit(1)):
         raise AlreadyDigitised()
-    if code is None:
-        return
-    reserved = connection.scalar(sa.select(imports.c.id).where(imports.c.doc_code == doc_code))
-    if reserved or _document_of(connection, code) is not None:
+    if code is not None and _document_of(connection, code) is not None:
         raise DocCodeTaken(doc_code or "")
 
 
