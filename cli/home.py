@@ -34,12 +34,12 @@ def make_home(home: Path) -> tuple[Settings, list[Path]]:
         raise SetupError(f"{home}: {error.strerror}") from error
     settings = load_settings(home)
     from storage.catalogue import Catalogue
-    from storage.objects import open_store
+    from storage.objects import open_archive
 
     catalogue, store = home / "catalogue.sqlite", home / "store"
     known = catalogue.exists(), store.exists()
     Catalogue.open(settings.database).close()
-    open_store(settings.store).close()
+    open_archive(settings).close()
     made += [path for path, was in zip((catalogue, store), known, strict=True) if path.exists() and not was]
     return settings, made
 

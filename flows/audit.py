@@ -33,7 +33,7 @@ from storage.audit import Audit, AuditCheck, AuditProblem, Seal, Stamped
 from storage.audit.heads import witness_in
 from storage.audit.seals import load
 from storage.catalogue import Catalogue
-from storage.objects import ObjectStore, open_store
+from storage.objects import ObjectStore, open_archive
 
 PAGE = 5_000
 ROWS_FILE = "audit.jsonl"
@@ -45,7 +45,7 @@ def _opened(settings: Settings) -> Iterator[tuple[Audit, Catalogue, ObjectStore]
         raise NoHome(str(settings.home))
     witness_in(settings.home)
     with Catalogue.open(settings.database, create=False) as catalogue:
-        store = open_store(settings.store)
+        store = open_archive(settings, catalogue)
         try:
             yield Audit(catalogue), catalogue, store
         finally:

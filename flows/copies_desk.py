@@ -24,7 +24,7 @@ from schemas.store import ObjectRef
 from storage.catalogue import Catalogue, StepKey
 from storage.catalogue.events import now
 from storage.catalogue.rows import short_id
-from storage.objects import ObjectStore, open_store
+from storage.objects import ObjectStore, open_archive
 from storage.register import Register
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
@@ -68,7 +68,7 @@ def open_copy_desk(
     if not settings.catalogue_url and not (settings.home / "catalogue.sqlite").is_file():
         raise NoHome(str(settings.home))
     with Catalogue.open(settings.database, create=False) as catalogue:
-        store = open_store(settings.store)
+        store = open_archive(settings, catalogue)
         try:
             with SignDesk(settings, ask_pin) as keys:
                 register = Register(catalogue, settings.copies, clock)

@@ -30,7 +30,7 @@ from schemas.results import DigitiseResult
 from schemas.settings import Settings
 from storage.catalogue import BatchRow, BatchStatus, Catalogue
 from storage.catalogue.rows import short_id
-from storage.objects import ObjectStore, open_store
+from storage.objects import ObjectStore, open_archive
 
 SYSTEM = "system"
 
@@ -113,7 +113,7 @@ def _opened(
         if catalogue is None:
             catalogue = ours.enter_context(Catalogue.open(settings.database))
         if store is None:
-            store = open_store(settings.store)
+            store = open_archive(settings, catalogue)
             ours.callback(store.close)
         yield catalogue, store
 

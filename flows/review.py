@@ -19,7 +19,7 @@ from schemas.page import IssueCode, PageReading
 from schemas.settings import Settings
 from schemas.texts import check_text, field_name
 from storage.catalogue import Catalogue, DocumentRow, NewPage, PageRow, QuarantineRow
-from storage.objects import ObjectStore, open_store, original_key
+from storage.objects import ObjectStore, open_archive, original_key
 
 if TYPE_CHECKING:
     from flows.picture import Mark
@@ -65,7 +65,7 @@ def open_desk(settings: Settings) -> Iterator[Desk]:
         raise NoHome(str(settings.home))
     catalogue = Catalogue.open(settings.database, create=False)
     try:
-        store = open_store(settings.store)
+        store = open_archive(settings, catalogue)
         try:
             yield Desk(settings, catalogue, store)
         finally:

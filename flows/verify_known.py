@@ -19,7 +19,7 @@ from schemas.settings import Settings
 from schemas.signing import KnownCopy, KnownStatus, Product
 from signing.verify import KnownLookup
 from storage.catalogue import Catalogue
-from storage.objects import ObjectStore, open_store
+from storage.objects import ObjectStore, open_archive
 from storage.register import Register
 
 _CODE = re.compile(r"(?<![0-9A-Za-z])[DV]-[0-9A-HJKMNP-TV-Z]{12}(?![0-9A-Za-z])")
@@ -93,7 +93,9 @@ class KnownCopies:
             if self._opened is None:
                 catalogue = Catalogue.open(self.settings.database, create=False)
                 self._opened = _Opened(
-                    catalogue, open_store(self.settings.store), Register(catalogue, self.settings.copies)
+                    catalogue,
+                    open_archive(self.settings, catalogue),
+                    Register(catalogue, self.settings.copies),
                 )
             return self._opened
 

@@ -29,7 +29,7 @@ from signing.verify_names import common_name, shown
 from signing.verify_structure import BROKEN, find_signatures, open_pdf
 from signing.verify_timestamp import tokens_of
 from storage.catalogue import Catalogue
-from storage.objects import open_store
+from storage.objects import open_archive
 
 MAX_CERTIFICATES = 100
 """Of one file: many times what honest files hold."""
@@ -143,7 +143,7 @@ def store_report(report: VerificationReport, settings: Settings, who: str) -> li
         )
     at = datetime.fromisoformat(report.checked_at).astimezone(UTC)
     with Catalogue.open(settings.database, create=False) as catalogue:
-        store = open_store(settings.store)
+        store = open_archive(settings, catalogue)
         try:
             kept = [
                 store.put(
