@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import BinaryIO
 
 import sqlalchemy as sa
 
@@ -29,23 +30,25 @@ from schemas.backup import BackupReport, KeptObject, Manifest, RestoreReport
 from schemas.errors import (
     ChangedMeanwhile,
     ObjectDamaged,
-    ObjectLocked,
     ObjectMissing,
-    StoreUnavailable,
     WrongUse,
 )
 from schemas.keeping import PRIMARY, Severity
 from schemas.keeping_errors import BackupInvalid, NotEmpty
 from schemas.settings import Settings, load_settings
-from schemas.store import ObjectStat
+from schemas.store import ObjectRef, ObjectStat, Retention
 from storage.audit.heads import FOLDER as HEADS
 from storage.audit.heads import folder_of
 from storage.catalogue import Catalogue
 from storage.keeping.backup_folder import OBJECTS, BackupFolder, copy_durably, hash_of, write_durably
+from storage.keeping.copies import Copies
 from storage.keeping.dump import dump, load
 from storage.keeping.places import Places
 from storage.keeping.runs import Runs
-from storage.objects import LocalStore, ObjectStore, open_store
+from storage.objects import LocalStore, ObjectStore, open_archive, open_store
+from storage.objects.archive import declared
+from storage.objects.retention import in_force
+from storage.objects.switch import touch
 
 Told = Callable[[int, int], None]
 """`told(objects, bytes)`."""
@@ -130,6 +133,7 @@ class _Backup:
             software=importlib.metadata.version("sohoa"),
             office=self.settings.office.name,
             catalogue=catalogue,
+            store=Copies(self.archive.catalogue).primary(declared(self.settings))[0],
             heads_stem=heads[1] if heads else None,
             files=files,
             objects=self.objects,
@@ -231,7 +235,7 @@ def restore(
         _restore_home(place / "home", new, manifest, catalogue_url, store_url)
         settings = load_settings(new)
         load(manifest.catalogue, place, settings.database)
-        report = _restore_objects(folder, manifest, settings, told)
+        report = _restore_objects(folder, manifest, settings, told, who)
         if home.exists():
             home.rmdir()
         os.replace(new, home)
@@ -266,18 +270,37 @@ def _restore_home(kept: Path, new: Path, manifest: Manifest, catalogue_url: str,
             path.rename(path.with_name(path.name.replace(manifest.heads_stem, here[1], 1)))
 
 
-def _restore_objects(folder: BackupFolder, manifest: Manifest, settings: Settings, told: Told) -> dict:
+def _restore_objects(
+    folder: BackupFolder, manifest: Manifest, settings: Settings, told: Told, who: str
+) -> dict:
     store = open_store(settings.store, settings.s3)
     try:
         if next(store.walk(), None) is not None:
             raise NotEmpty("the target store holds objects")
         with Catalogue.open(settings.database, create=False) as catalogue:
+            _new_primary(catalogue, manifest, settings, who)
             objects, size, renamed = _put_all(folder, manifest, store, catalogue, told)
-            found = check_sanity(Archive(catalogue, store, {}))
+            archive = open_archive(settings, catalogue)
+            try:
+                found = check_sanity(Archive(catalogue, archive, primary=store))
+            finally:
+                archive.close()
         errors = [f"{f.code}: {f.object}" for f in found.findings if f.severity is Severity.ERROR]
     finally:
         store.close()
     return {"objects": objects, "bytes": size, "renamed": renamed, "findings": errors}
+
+
+def _new_primary(catalogue: Catalogue, manifest: Manifest, settings: Settings, who: str) -> None:
+    """The archive lies in the new store from now on, whatever was moved where before; references stay what they are."""
+    copies, name = Copies(catalogue), declared(settings)
+    current = copies.primary(name)[0]
+    before = current if current != name else manifest.store
+    if before == name:
+        Places(catalogue).all_as_named()
+        return
+    copies.switch(copies.begin_move(before, name, who), who, manifest.objects, manifest.bytes)
+    touch(settings.home)
 
 
 def _put_all(
@@ -285,7 +308,6 @@ def _put_all(
 ) -> tuple[int, int, int]:
     """Every version in its order, each re-hashed on its way; what got another version id is entered in the book of places."""
     objects = size = renamed = 0
-    Places(catalogue).all_as_named()
     for kept in folder.objects(manifest.id):
         with folder.open(kept.ref.sha256) as stream:
             try:
@@ -302,18 +324,13 @@ def _put_all(
     return objects, size, renamed
 
 
-def _put(store: ObjectStore, kept: KeptObject, stream):
+def _put(store: ObjectStore, kept: KeptObject, stream: BinaryIO) -> ObjectRef:
     if isinstance(store, LocalStore):
         return store.take_in(ObjectStat(**dict(kept)), stream)
-    ref = store.put(
-        kept.ref.key, stream, sha256=kept.ref.sha256, media_type=kept.media_type, metadata=kept.metadata, new_version=True
-    )
     lock = kept.retention
-    try:
-        if lock.mode is not None and lock.until is not None and lock.until > datetime.now(UTC):
-            store.set_retention(ref.key, ref.version, lock.mode, lock.until)
-        if lock.legal_hold:
-            store.legal_hold(ref.key, ref.version, True)
-    except ObjectLocked as error:
-        raise StoreUnavailable(f"{ref.key}: {error.detail}") from error
-    return ref
+    if not in_force(lock):  # what is over protects nothing, and no store takes it
+        lock = Retention(legal_hold=lock.legal_hold)
+    return store.put(
+        kept.ref.key, stream, sha256=kept.ref.sha256, media_type=kept.media_type, metadata=kept.metadata, retention=lock,
+        new_version=True,
+    )  # fmt: skip

@@ -16,19 +16,21 @@ import hashlib
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import islice
 
-from schemas.errors import ObjectDamaged, ObjectMissing, SohoaError, StoreUnavailable
+from schemas.errors import NoHome, ObjectDamaged, ObjectMissing, SohoaError, StoreUnavailable
 from schemas.keeping import PRIMARY, FixityReport, Placed
 from schemas.preserve import PreserveSettings
+from schemas.settings import Settings
 from schemas.store import ObjectRef
 from storage.catalogue import Catalogue
 from storage.catalogue.events import now
 from storage.keeping.places import Places
 from storage.keeping.runs import Runs
-from storage.objects import ObjectStore
+from storage.objects import ObjectStore, open_archive
 
 log = logging.getLogger(__name__)
 CHUNK = 1 << 20
@@ -43,19 +45,42 @@ Told = Callable[[int, int, int], None]
 
 @dataclass
 class Archive:
-    """Catalogue, primary store and its replicas, as fixity needs them."""
+    """Catalogue and stores, as keeping needs them."""
 
     catalogue: Catalogue
     store: ObjectStore
+    """As everybody uses it: versions are those of the catalogue."""
     replicas: Mapping[str, ObjectStore] = field(default_factory=dict)
+    """Further stores by themselves, with their own version ids."""
     clock: Callable[[], datetime] = now
+    primary: ObjectStore | None = None
+    """The primary store by itself; None: `store` is that."""
 
     def at(self, place: str) -> ObjectStore:
-        return self.store if place == PRIMARY else self.replicas[place]
+        """One place by itself: what heals behind the back would hide what is looked for."""
+        return (self.primary or self.store) if place == PRIMARY else self.replicas[place]
 
     @property
     def places(self) -> list[str]:
         return [PRIMARY, *self.replicas]
+
+
+@contextmanager
+def open_keeping(settings: Settings, *, clock: Callable[[], datetime] = now) -> Iterator[Archive]:
+    """The archive of a home folder that is there, with every replica that can be reached now.
+
+    Raises NoHome, SetupError, StoreUnavailable, CatalogueUnavailable."""
+    if not settings.catalogue_url and not (settings.home / "catalogue.sqlite").is_file():
+        raise NoHome(str(settings.home))
+    with Catalogue.open(settings.database, create=False) as catalogue:
+        store = open_archive(settings, catalogue)
+        try:
+            wanted = [replica.label for replica in settings.replicas.places]
+            places = store.places()
+            replicas = {label: places[label] for label in wanted if label in places}
+            yield Archive(catalogue, store, replicas, clock, primary=places[PRIMARY])
+        finally:
+            store.close()
 
 
 def check_fixity(
@@ -75,7 +100,7 @@ def check_fixity(
     before = started if everything else started - timedelta(days=settings.fixity_days)
     run = runs.begin_fixity(who, started, before)
     # Replicas have their rows from whoever copies to them.
-    places.seen(PRIMARY, every_version(archive.store))
+    places.seen(PRIMARY, not_in_the_book(archive, places))
     due = places.standing(archive.places, before, started + timedelta(seconds=1)).overdue
     work = _Work(archive, places, run, before, Throttle(settings.fixity_bytes_per_second), told, due, started)
     complete = work.go(None if seconds is None else time.monotonic() + seconds)
@@ -99,11 +124,16 @@ def check_fixity(
     )
 
 
-def every_version(store: ObjectStore) -> Iterator[ObjectRef]:
-    """All versions of all keys that are kept, in key order."""
-    for ref in store.list():
-        if not ref.key.startswith(NOT_LISTED):
-            yield from store.versions(ref.key)
+def not_in_the_book(archive: Archive, places: Places) -> Iterator[ObjectRef]:
+    """Versions of the primary store that have no row yet, as that store names them. Asks the store for no more than names of
+    what is known."""
+    pairs = (pair for pair in archive.at(PRIMARY).walk() if not pair[0].startswith(NOT_LISTED))
+    while some := list(islice(pairs, SAVE_OBJECTS)):
+        known = places.natives(PRIMARY, {key for key, _ in some})
+        for key, version in some:
+            if (key, version) not in known:
+                with suppress(ObjectMissing):  # removed since it was listed
+                    yield archive.at(PRIMARY).stat(key, version).ref
 
 
 class Throttle:

@@ -403,7 +403,7 @@ def _stored(archive: Archive, one: PackagedObject, place: Path) -> ObjectRef:
     for ref in store.versions(one.ref.key):
         if ref.sha256 == one.ref.sha256:
             return ref
-    if isinstance(store, LocalStore):
+    if isinstance(store, LocalStore):  # a folder keeps times and numbers
         facts = {name: getattr(one, name) for name in ("ref", "created", "media_type", "metadata", "retention")}
         return store.take_in(ObjectStat(**facts), place)
     return store.put(

@@ -37,6 +37,8 @@ class Manifest(_Frozen):
     office: str
     catalogue: dict
     """Kind, revision, rows of each table; for PostgreSQL columns and sequences too."""
+    store: str = ""
+    """Name of the primary store; empty: the folder in the home folder."""
     heads_stem: str | None = None
     """Beginning of the names of the audit head files of this catalogue."""
     files: dict[str, str]

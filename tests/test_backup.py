@@ -19,7 +19,7 @@ import sqlalchemy as sa
 
 from flows import backup as flow
 from flows.backup import backup, restore
-from flows.fixity import Archive, check_fixity
+from flows.fixity import Archive, check_fixity, open_keeping
 from flows.home_files import moved, without_secrets
 from flows.sanity import check_sanity
 from schemas.errors import ChangedMeanwhile, DiskFull, NotAllowedNow, SohoaError, WrongUse
@@ -32,12 +32,13 @@ from storage.catalogue.tables import metadata
 from storage.keeping.backup_folder import BackupFolder
 from storage.keeping.runs import Runs
 from storage.objects import LocalStore
+from storage.objects.s3 import S3Store
 from storage.register import Register
 from tests.made_archive import archived, damage
 from tests.made_register import SERIES, draft, evidence
 from tests.test_register_kills import KILLED, child, ended
 
-pytest_plugins = ["catalogue_fixtures"]
+pytest_plugins = ["catalogue_fixtures", "s3_server"]
 
 KILLS = int(os.environ.get("SOHOA_KILLS", "8"))
 
@@ -225,15 +226,38 @@ class TestEverything:
         assert not folder.path(gone.sha256).exists()
         assert restore(target, tmp_path / "new", who="hoa").objects == report.objects
 
-    def test_a_store_with_other_version_ids(self, sqlite_home, tmp_path, monkeypatch):
-        """Where the new store cannot keep the numbers, the book of places says where each version lies."""
+
+class TestOnS3:
+    """A real server gives version ids of its own; references of the catalogue stay good whichever way it goes."""
+
+    def test_from_a_folder_to_a_bucket_and_back(self, sqlite_home, s3_url, tmp_path):
+        before = contents(sqlite_home.settings)[1]
         made(sqlite_home, tmp_path / "b")
-        monkeypatch.setattr(flow, "LocalStore", type("Another", (), {}))
-        report = restore(tmp_path / "b", tmp_path / "new", who="hoa")
-        assert report.renamed == 1  # the version after the one that was removed
-        with opened(load_settings(tmp_path / "new")) as archive, archive.catalogue.read() as connection:
-            rows = connection.execute(sa.text("SELECT key, version, place_version FROM object_places")).all()
-        assert rows == [("evidence/x/V1.json", "3", "2")]
+        found = restore(tmp_path / "b", tmp_path / "s3", who="hoa", store_url=s3_url)
+        assert found.findings == [] and found.renamed == found.objects
+        with open_keeping(load_settings(tmp_path / "s3")) as archive:
+            assert isinstance(archive.primary, S3Store)
+            same_bytes(archive, before)
+            row = archive.catalogue.documents()[0]
+            kept = archive.store.stat(row.archive.key, row.archive.version).retention
+            assert kept.mode is RetentionMode.COMPLIANCE
+            report = check_fixity(archive, PreserveSettings(fixity_bytes_per_second=0), who="lan")
+            assert report.objects == len(before) and not report.needs_person
+            again = backup(archive, load_settings(tmp_path / "s3"), tmp_path / "c", who="lan")
+            assert again.objects == len(before)
+        back = restore(tmp_path / "c", tmp_path / "folder", who="hoa")
+        assert back.findings == []
+        with open_keeping(load_settings(tmp_path / "folder")) as archive:
+            assert isinstance(archive.primary, LocalStore)
+            same_bytes(archive, before)
+            archived(archive, "sau khi phục hồi")
+
+
+def same_bytes(archive: Archive, before: dict) -> None:
+    for (key, version), (stat, data) in before.items():
+        assert archive.store.get(key, version) == data
+        now = archive.store.stat(key, version)
+        assert (now.media_type, now.metadata, now.ref.sha256) == (stat.media_type, stat.metadata, stat.ref.sha256)
 
 
 class TestRefused:

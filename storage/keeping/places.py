@@ -6,7 +6,7 @@ not list it any more.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -60,6 +60,15 @@ class Places:
         if rows:
             with self.database.write() as connection:
                 connection.execute(insert(connection, t.object_places).on_conflict_do_nothing(), rows)
+
+    def natives(self, place: str, keys: Collection[str]) -> set[tuple[str, str]]:
+        """Key and the place's own version id of everything of these keys that has a row."""
+        p, found, wanted = t.object_places.c, set(), sorted(keys)
+        with self.database.read() as connection:
+            for start in range(0, len(wanted), ROWS):
+                query = sa.select(p.key, p.place_version).where(p.place == place, p.key.in_(wanted[start : start + ROWS]))
+                found |= {(key, version) for key, version in connection.execute(query)}
+        return found
 
     def due(self, places: Sequence[str], before: datetime, now: datetime, limit: int) -> list[Placed]:
         """Objects not hashed since `before`, the longest ago first. A time that lies after `now` was written by a clock that
