@@ -38,7 +38,9 @@ class S3Settings(BaseModel):
     def from_environment(cls) -> S3Settings:
         """As the variables SOHOA_S3__… say; for a process that only knows the address of a store."""
         names = {f"{PREFIX}{name.upper()}": name for name in cls.model_fields}
-        return cls(**{name: os.environ[variable] for variable, name in names.items() if variable in os.environ})
+        return cls(
+            **{name: os.environ[variable] for variable, name in names.items() if variable in os.environ}
+        )
 
 
 class Replica(BaseModel):
@@ -63,7 +65,7 @@ class ReplicaSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     places: list[Replica] = []
-    """Each { label = "dia-ngoai", url = "file:///…" or "s3://…", medium = "đĩa ngoài", site = "két tầng 2", offline = true }."""
+    """Each with label, url (file:///… or s3://…), medium, site, offline; an example is in docs/storage.md."""
     backup_sets: int = Field(2, ge=0)
     """Backup sets on independent media beside the primary store. TT 05/2025/TT-BNV as restated by QĐ 3999/QĐ-BTC 2025
     ("ít nhất 02 bộ sao lưu trên các phương tiện lưu trữ độc lập"); CV 7197/BKHCN-CĐSQG."""
