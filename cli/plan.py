@@ -65,7 +65,7 @@ def import_list(
     old_encodings: bool = typer.Option(
         False, "--old-encodings", help="Đổi ô viết bằng TCVN3, VNI sang Unicode. / Convert old encodings."
     ),
-    match: bool = typer.Option(True, "--match/--no-match", help="Đối chiếu ngay với giấy tờ đã số hoá. / Match at once."),
+    no_match: bool = typer.Option(False, "--no-match", help="Chưa đối chiếu với giấy tờ đã số hoá. / Do not match yet."),
     who: str = _WHO,
     as_json: bool = _JSON,
 ) -> int:
@@ -95,7 +95,7 @@ def import_list(
             else:
                 _show_findings(refused.findings, refused.left_out)
             raise
-        sure, doubtful = plan.match(ListKind(kind), told=_told) if match else (0, 0)
+        sure, doubtful = plan.match(ListKind(kind), told=_told) if not no_match else (0, 0)
     _done()
     if as_json:
         print_json(taken.model_dump(mode="json") | {"imported": True, "matched": sure, "doubtful": doubtful})
@@ -104,7 +104,7 @@ def import_list(
     else:
         say(f"Đã nhập {taken.rows} dòng: {taken.added} mới, {taken.changed} có thay đổi, {taken.same} như cũ.")
         _show_findings(taken.findings, taken.findings_left_out)
-    if match and not as_json:
+    if not no_match and not as_json:
         say(f"Đối chiếu: {sure} dòng khớp chắc chắn, {doubtful} cần người xem (sohoa plan doubts).")
     return NEEDS_PERSON if doubtful or taken.findings else 0
 

@@ -367,9 +367,10 @@ class DeliveryRefused(SohoaError):
 
 def all_errors() -> dict[str, type[SohoaError]]:
     """Every error class by its code."""
-    import schemas.people_errors
     import schemas.keeping_errors  # noqa: F401
     import schemas.objects_errors  # noqa: F401
+    import schemas.people_errors
+    import schemas.plan_errors  # noqa: F401
     import schemas.reuse_errors  # noqa: F401
     import schemas.signing_errors  # noqa: F401 - their classes are subclasses once they are imported
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from schemas.errors import Fault, InputRejected, SohoaError, WrongUse
+from schemas.errors import InputRejected, WrongUse
 from schemas.plan import Finding
 
 
@@ -48,12 +48,3 @@ class ColumnsUnknown(WrongUse):
     en = "It is not known what the columns of the list hold."
     advice_vi = "Chỉ ra cột bằng --column TÊN=TIÊU ĐỀ; lần sau danh sách cùng tiêu đề được nhận ra."
     advice_en = "Name the columns with --column NAME=HEADING; the next list with these headings is known."
-
-
-class PlanIncomplete(SohoaError):
-    fault = Fault.USER
-    code = "plan_incomplete"
-    vi = "Kế hoạch chưa đủ số liệu để tính."
-    en = "The plan has not enough figures."
-    advice_vi = "Nhập tổng số kết quả còn hiệu lực và chỉ tiêu của năm."
-    advice_en = "Enter how many results are in force and the target of the year."

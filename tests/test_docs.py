@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,7 @@ def desk_of_a_reader(tmp_path, monkeypatch):
     )
     (tmp_path / "ho-so" / "rong.pdf").write_bytes(b"")
     (tmp_path / "chong-2.tif").write_bytes(tiff(decision(47)))
+    shutil.copytree(ROOT / "samples" / "lists", tmp_path / "samples" / "lists")
     stacks = tmp_path / "samples" / "stacks"
     stacks.mkdir(parents=True)
     (stacks / "chong.tif").write_bytes(tiff(decision(48), separator(), decision(49)))
