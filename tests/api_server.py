@@ -16,6 +16,7 @@ from pathlib import Path
 import httpx
 import uvicorn
 
+from portal.api.state import Api
 from portal.app import create
 from portal.serving import BoundedHttp
 from schemas.api_settings import ApiSettings
@@ -59,6 +60,8 @@ class ApiOffice:
     url: str = ""
     units: dict[str, str] = field(default_factory=dict)
     keys: int = 0
+    api: Api | None = None
+    """What the server works with."""
 
     def token(self, unit: str | None = CODE, *scopes: Right, days: float = 1, name: str = "Hệ thống một cửa") -> str:
         with Catalogue.open(self.settings.database) as catalogue:
@@ -110,8 +113,10 @@ def api_office(home: Path, catalogue_url: str = "", decompressed_bytes: int = 2_
 @contextmanager
 def serving(office: ApiOffice, *, reading: bool = False) -> Iterator[ApiOffice]:
     """As `sohoa api` serves it, in a thread of this process."""
+    app = create(office.settings, reading=reading)
+    office.api = app.state.api
     config = uvicorn.Config(
-        create(office.settings, reading=reading),
+        app,
         host="127.0.0.1",
         port=0,
         http=SlowHeads,

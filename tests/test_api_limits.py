@@ -14,7 +14,7 @@ import pytest
 
 from portal.api.buckets import Buckets
 from schemas.errors import StoreUnavailable
-from storage.objects import LocalStore, open_store
+from storage.objects import open_store
 from tests.api_server import ApiOffice, api_office, described, paper, serving
 from tests.intake_files import content_pdf, deflated_zeros
 
@@ -293,12 +293,12 @@ class TestAnswers:
         assert (used.status_code, used.json()["code"]) == (500, "object_damaged")
 
     def test_ready_says_when_the_store_is_away(self, tmp_path, monkeypatch) -> None:
-        def away(self, key: str) -> bool:
+        def away(key: str) -> bool:
             raise StoreUnavailable("share is gone")
 
         with serving(api_office(tmp_path / "home")) as office:
             assert httpx.get(f"{office.url}/ready").json() == {"ready": True, "catalogue": True, "store": True}
-            monkeypatch.setattr(LocalStore, "exists", away)
+            monkeypatch.setattr(office.api.desk.store, "exists", away)
             answer = httpx.get(f"{office.url}/ready")
             assert answer.status_code == 503
             assert answer.json() == {"ready": False, "catalogue": True, "store": False}
