@@ -30,13 +30,19 @@ class Mailbox:
     answer_to_rcpt: str = "250 OK"
     answer_to_data: str = "250 2.0.0 accepted as A1B2C3"
     offers_tls: bool = True
+    greeting: str = "220 loopback ESMTP"
+    """Empty: the line is open and nobody speaks."""
+    released: threading.Event = field(default_factory=threading.Event)
 
 
 class _Session(socketserver.StreamRequestHandler):
     def handle(self) -> None:
         box: Mailbox = self.server.box
         tls, user = False, ""
-        self._say("220 loopback ESMTP")
+        if not box.greeting:
+            box.released.wait(10)
+            return
+        self._say(box.greeting)
         while line := self.rfile.readline():
             verb, _, rest = line.decode().strip().partition(" ")
             verb = verb.upper()
@@ -105,6 +111,7 @@ class SmtpServer(socketserver.ThreadingTCPServer):
         return self
 
     def __exit__(self, *details) -> None:
+        self.box.released.set()
         self.shutdown()
         self.server_close()
 

@@ -129,7 +129,7 @@ class TestMail:
             told = outbox_of(desk).attempts(message.id)
         assert [outcome for _, outcome, _ in told] == ["failed", "delivered"] and "550" in told[0][2]
 
-    @pytest.mark.parametrize("wrong", ["busy", "no_tls", "untrusted", "away", "password"])
+    @pytest.mark.parametrize("wrong", ["busy", "no_tls", "untrusted", "away", "password", "silent", "nonsense"])
     def test_what_may_pass_is_tried_again_with_growing_waits(self, copy_office, mail, tmp_path, wrong):
         changes = {}
         if wrong == "busy":
@@ -138,6 +138,10 @@ class TestMail:
             mail.box.offers_tls = False
         elif wrong == "untrusted":
             changes["smtp_ca_file"] = ""
+        elif wrong == "silent":
+            mail.box.greeting, changes = "", {"seconds": 1}
+        elif wrong == "nonsense":
+            mail.box.greeting = "HTTP/1.1 400 Bad Request"
         elif wrong == "password":
             mail.box.password, changes = "dung", {"smtp_user": "motcua", "smtp_password": "sai"}
         else:
