@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from cli.call import NEEDS_PERSON, Call, user
+from cli.call import NEEDS_PERSON, Call
 from cli.terminal import clean, moment, print_json, say, show_error, table
+from schemas.people import Right
 
 if TYPE_CHECKING:
     from flows.archive_copy import Brought, PlacesReport
@@ -36,7 +37,7 @@ def copy(
     if not settings.replicas.places:
         say("Chưa khai kho bản sao nào; thêm vào sohoa.toml, mục [replicas] places.")
         return NEEDS_PERSON
-    results = bring_up_to_date(settings, labels=labels or (), who=user(who), told=_told)
+    results = bring_up_to_date(settings, labels=labels or (), who=call.actor(Right.PRESERVE, who).who, told=_told)
     _end_of_line()
     if as_json:
         print_json([_as_dict(result) for result in results])
@@ -155,7 +156,7 @@ def move(
     from flows.archive_move import move_archive
 
     call: Call = context.obj
-    moved = move_archive(call.settings(), to, source=source, who=user(who), told=_told)
+    moved = move_archive(call.settings(), to, source=source, who=call.actor(Right.PRESERVE, who).who, told=_told)
     _end_of_line()
     if as_json:
         print_json(asdict(moved))

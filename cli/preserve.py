@@ -8,15 +8,20 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from cli.call import NEEDS_PERSON, Call, user
+from cli import dispose, keeping
+from cli.call import NEEDS_PERSON, Call
 from cli.terminal import clean, moment, print_json, say, show_error, table
+from schemas.people import Right
 
 if TYPE_CHECKING:
     from schemas.preserve import Due
 
 app = typer.Typer(
-    no_args_is_help=True, help="Gia hạn dấu thời gian của hồ sơ lưu trữ. / Renew timestamps of the archive."
+    no_args_is_help=True,
+    help="Bảo quản: kiểm tra toàn vẹn, thời hạn lưu trữ, gia hạn dấu thời gian. / Keeping the archive whole and provable.",
 )
+keeping.add_to(app)
+app.add_typer(dispose.app, name="dispose")
 _STATES = {
     "later": "chưa đến hạn",
     "due": "ĐẾN HẠN",
@@ -36,7 +41,8 @@ def show_plan(
 
     call: Call = context.obj
     settings = call.settings()
-    with open_copy_desk(settings, who=user(None)) as desk:
+    name = call.actor((Right.PRESERVE, Right.REPORT)).who
+    with open_copy_desk(settings, who=name) as desk:
         found = plan(held(desk), desk.moment(), settings.preserve)
     if as_json:
         print_json([due.model_dump(mode="json") for due in found])
@@ -79,7 +85,8 @@ def renew(
     from flows.preserve import renew_due
 
     call: Call = context.obj
-    with open_copy_desk(call.settings(), who=user(who)) as desk:
+    name = call.actor(Right.PRESERVE, who).who
+    with open_copy_desk(call.settings(), who=name) as desk:
         result = renew_due(desk, documents=documents or (), told=_told)
     if sys.stderr.isatty() and (result.renewed or result.failed):
         say(file=sys.stderr)

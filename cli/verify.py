@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from cli.call import Call, user
+from cli.call import Call
 from cli.terminal import clean, coloured, moment, place, say
 from schemas.errors import NoHome
+from schemas.people import Right
 from schemas.verify_texts import KNOWN, REVOCATION, TIMESTAMP, VERDICTS
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def verify(
             raise NoHome(str(settings.home))
         result = verify_paths(files, settings, ours=ours, seen=_counted(len(files)) if as_json else _show)
     if report is not None or store:
-        _reports(result, settings, report, user(who) if store else None)
+        _reports(result, settings, report, call.actor(Right.SEARCH, who).who if store else None)
     if as_json:
         sys.stdout.write(result.to_json())
         return result.exit_code()

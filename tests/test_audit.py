@@ -9,122 +9,24 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from audit_book import LAN, Book, set_row, stamp
 from made_catalogue import ROOT, paper, recorded, waiting
 
 from schemas.errors import SohoaError
-from schemas.people import Actor, working_as
-from schemas.people_errors import AuditBroken
-from storage.audit import Audit, Stamped
+from schemas.people import working_as
+from storage.audit import Audit
 from storage.audit import heads as heads_module
 from storage.audit.chain import GENESIS, HASHED, append, row_hash
-from storage.audit.seals import PREFIX
 from storage.audit.tables import audit_head, audit_log
 from storage.catalogue import Catalogue
-from storage.objects import LocalStore
 
-pytest_plugins = ["catalogue_fixtures"]
-LAN = Actor("P-LAN", "Nguyễn Thị Lan", frozenset(), "U-1", "lan", "portal", (), "10.0.0.7")
-
-
-@pytest.fixture(autouse=True)
-def heads_of_this_test(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(heads_module, "_home", tmp_path)
-
-
-@dataclass
-class Book:
-    catalogue: Catalogue
-    store: LocalStore
-
-    @property
-    def audit(self) -> Audit:
-        return Audit(self.catalogue)
-
-    def write(self, count: int, action: str = "looked") -> None:
-        for number in range(count):
-            with self.catalogue.write() as connection:
-                self.audit.add(connection, LAN, action, f"D-{number}", "hồ sơ 12")
-
-    def found(self) -> list[tuple[str, int, int]]:
-        return [(p.kind, p.seq, p.seq_to) for p in self.audit.check(self.store, verify).problems]
-
-    def dba(self, *changes: sa.Executable | str) -> None:
-        """Past the triggers, which stand again afterwards."""
-        engine = self.catalogue._engine
-        with engine.begin() as connection:
-            if self.catalogue.is_sqlite:
-                kept = connection.execute(
-                    sa.text(
-                        "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name LIKE 'audit%'"
-                    )
-                ).all()
-                for name, _ in kept:
-                    connection.execute(sa.text(f"DROP TRIGGER {name}"))
-            else:
-                for table in ("audit_log", "audit_head"):
-                    connection.execute(sa.text(f"ALTER TABLE {table} DISABLE TRIGGER USER"))
-            for change in changes:
-                connection.execute(sa.text(change) if isinstance(change, str) else change)
-            if self.catalogue.is_sqlite:
-                for _, statement in kept:
-                    connection.execute(sa.text(statement))
-            else:
-                for table in ("audit_log", "audit_head"):
-                    connection.execute(sa.text(f"ALTER TABLE {table} ENABLE TRIGGER USER"))
-
-    def rechain(self, first: int, *, head: bool = True) -> None:
-        """Makes the chain fit again from row `first` on, as somebody who knows this code would."""
-        a = audit_log.c
-        with self.catalogue.read() as connection:
-            rows = [dict(row) for row in connection.execute(sa.select(audit_log).order_by(a.seq)).mappings()]
-        previous, changes = GENESIS, []
-        for row in rows:
-            if row["seq"] >= first:
-                row["previous"] = previous
-                row["hash"] = row_hash([row[name] for name in HASHED])
-                new = {"previous": row["previous"], "hash": row["hash"]}
-                changes.append(audit_log.update().where(a.seq == row["seq"]).values(**new))
-            previous = row["hash"]
-        if head:
-            changes.append(audit_head.update().values(seq=rows[-1]["seq"], hash=previous))
-        self.dba(*changes)
-
-    def forget_heads(self) -> None:
-        """As somebody who may also write to the home folder."""
-        with self.catalogue.read() as connection:
-            folder, _ = heads_module.folder_of(connection.engine.url)
-        for path in folder.glob("*.log"):
-            path.unlink()
-
-
-@pytest.fixture
-def book(catalogue: Catalogue, tmp_path: Path) -> Iterator[Book]:
-    store = LocalStore(tmp_path / "store")
-    yield Book(catalogue, store)
-    store.close()
-
-
-def stamp(digest: bytes) -> bytes:
-    """A stand-in for the authority: the real one is in test_people_flows."""
-    return json.dumps({"of": digest.hex(), "at": datetime.now(UTC).isoformat()}).encode()
-
-
-def verify(digest: bytes, token: bytes) -> Stamped:
-    said = json.loads(token)
-    problem = "" if said["of"] == digest.hex() else "timestamp_hash_failure"
-    return Stamped(datetime.fromisoformat(said["at"]), problem)
-
-
-def set_row(number: int, **values: object) -> sa.Update:
-    return audit_log.update().where(audit_log.c.seq == number).values(**values)
+pytest_plugins = ["catalogue_fixtures", "audit_fixtures"]
 
 
 class TestWriting:
@@ -393,109 +295,6 @@ class TestTampering:
         book.write(2)
         found = book.audit.check()
         assert found.whole and ("clock_back", 3) in [(p.kind, p.seq) for p in found.problems]
-
-
-class TestSeals:
-    def test_a_seal_covers_what_is_there_and_names_the_one_before(self, book: Book) -> None:
-        book.write(2)
-        first = book.audit.seal(book.store, stamp, actor=LAN)
-        book.write(1)
-        second = book.audit.seal(book.store, stamp)
-        assert (first.seq, first.previous, second.previous) == (2, GENESIS, first.sha256)
-        found = book.audit.check(book.store, verify)
-        assert found.whole and found.problems == [] and (found.seals, found.sealed_to) == (2, second.seq)
-        kept = book.store.stat(first.key).retention
-        assert kept.mode == "compliance" and kept.until > datetime.now(UTC) + timedelta(days=365 * 19)
-
-    def test_nothing_new_needs_no_seal(self, book: Book) -> None:
-        assert book.audit.seal(book.store, stamp) is None
-        book.write(1)
-        assert book.audit.seal(book.store, stamp) is not None
-        assert book.audit.seal(book.store, stamp) is None
-
-    def test_what_does_not_fit_is_not_sealed(self, book: Book) -> None:
-        book.write(3)
-        book.dba(set_row(2, who="khác"))
-        with pytest.raises(AuditBroken):
-            book.audit.seal(book.store, stamp)
-        assert not list(book.store.list(PREFIX))
-        assert book.audit.check_since_seal(book.store).kind == "changed"
-
-    def test_what_was_sealed_and_changed_is_not_sealed_again(self, book: Book) -> None:
-        book.write(3)
-        book.audit.seal(book.store, stamp)
-        book.dba(set_row(2, who="khác"))
-        book.rechain(2)
-        book.write(1)
-        with pytest.raises(AuditBroken, match="seal_differs"):
-            book.audit.seal(book.store, stamp)
-
-    def test_a_forged_seal_a_replaced_and_a_missing_one(self, book: Book) -> None:
-        seals = []
-        for _ in range(3):
-            book.write(1)
-            seals.append(book.audit.seal(book.store, stamp))
-        second = book.store.get(seals[1].key)
-        book.store.put(seals[1].key, second.replace(b'"token":"', b'"token":"AAAA'), new_version=True)
-        assert [k for k, *_ in book.found()] == ["seal_replaced"]
-        wrong = Audit(book.catalogue).check(book.store, lambda digest, token: verify(b"x", token))
-        assert {p.kind for p in wrong.problems} >= {"seal_broken"} and not wrong.whole
-        late = book.audit.check(book.store, lambda d, t: Stamped(datetime.now(UTC) + timedelta(days=2)))
-        assert "seal_late" in {p.kind for p in late.problems}
-
-    def test_a_seal_that_is_gone_is_missed_by_the_next(self, book: Book, tmp_path: Path) -> None:
-        seals = []
-        for _ in range(3):
-            book.write(1)
-            seals.append(book.audit.seal(book.store, stamp))
-        with LocalStoreCopy(book.store, tmp_path / "other", leave=seals[1].key) as other:
-            found = book.audit.check(other, verify)
-        assert [(p.kind, p.seq) for p in found.problems] == [("seal_missing", seals[2].seq)]
-
-    def test_days_without_a_seal(self, book: Book) -> None:
-        book.write(2)
-        old = datetime.now(UTC) - timedelta(days=3)
-        book.dba(set_row(1, at=old.isoformat(timespec="microseconds")))
-        assert book.audit.unsealed_days(book.store) == [old.astimezone(heads_module._ZONE).date()]
-        assert book.audit.check(book.store).unsealed_days == [old.astimezone(heads_module._ZONE).date()]
-
-    def test_a_killed_call_between_store_and_chain_is_finished_by_the_next(self, book: Book) -> None:
-        book.write(2)
-
-        class Stopped(Exception):
-            pass
-
-        def stopped(digest: bytes) -> bytes:
-            raise Stopped
-
-        with pytest.raises(Stopped):
-            book.audit.seal(book.store, stopped)
-        assert book.audit.seal(book.store, stamp).seq == 2 and book.found() == []
-
-    def test_old_lines_outside_the_database_are_forgotten_after_sealing(self, book: Book) -> None:
-        book.write(1)
-        with book.catalogue.read() as connection:
-            folder, stem = heads_module.folder_of(connection.engine.url)
-        (folder / f"{stem}-2026-01-01.log").write_text(f"1 {book.audit.head()[1]}\n")
-        book.audit.seal(book.store, stamp)
-        assert [p.name for p in folder.glob("*2026-01-01*")] == []
-        assert len(list(folder.glob("*.log"))) >= 1
-
-
-class LocalStoreCopy:
-    """A store with all seals but one, as a store would be from which somebody could remove one."""
-
-    def __init__(self, source: LocalStore, folder: Path, leave: str) -> None:
-        self._store = LocalStore(folder)
-        for ref in source.list(PREFIX):
-            if ref.key != leave:
-                self._store.put(ref.key, source.get(ref.key))
-
-    def __enter__(self) -> LocalStore:
-        return self._store
-
-    def __exit__(self, *_: object) -> None:
-        self._store.close()
 
 
 @pytest.mark.bench
