@@ -26,6 +26,7 @@ import pikepdf
 
 from bench.report_rows import Result, Row
 from bench.versus_ocrmypdf import MIX, timed
+from flows.pool import ENVIRONMENT
 from samples.sets import make_set
 
 SEED = 440_401
@@ -111,7 +112,7 @@ def _run(mode: str, batch: Path, work: Path, processes: int) -> tuple[float, flo
     out = work / "overhead-out"
     shutil.rmtree(out, ignore_errors=True)
     command = [sys.executable, "-m", "bench.overhead", mode, str(batch), str(out), str(processes)]
-    environment = {
+    environment = ENVIRONMENT | {  # the bare processes under the same conditions
         "SOHOA_WORK__PROCESSES": str(
             processes
         ),  # a Prefect flow reads the settings of the home folder itself

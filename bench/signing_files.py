@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import os
+import resource
 import subprocess
 import sys
 import threading
@@ -125,6 +126,19 @@ def cpu_of(process: int) -> float:
     """CPU seconds a process has used, from the system."""
     fields = Path(f"/proc/{process}/stat").read_text("ascii").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def cpu_of_children() -> float:
+    """CPU seconds of the processes this one started and saw the end of."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def stop_forkserver() -> None:
+    """Processes of a pool are children of a server of their own; with its end they are counted."""
+    from multiprocessing import forkserver
+
+    forkserver._forkserver._stop()
 
 
 def idle_seconds() -> float:
