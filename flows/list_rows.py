@@ -89,6 +89,9 @@ class Rules:
     kind_of: Callable[[str], str | None] = lambda text: None
     """Code of the kind of paper for a name or a procedure."""
     default_unit: str | None = None
+    """Agency of rows that name none."""
+    own_unit: str | None = None
+    """Agency of rows whose dossier code names none either."""
     period: Period | None = None
     old_encodings: bool = False
     """True: TCVN3 and VNI cells are converted (and told); False: they are errors."""
@@ -166,7 +169,7 @@ class Reader:
         number, symbol = split_number(text.get("number_symbol") or text.get("number") or "")
         symbol = text.get("symbol") or symbol
         dossier, dossier_day, agency = self._dossier(row, text.get("dossier_code"))
-        unit = self._unit(row, text.get("unit") or self.rules.default_unit or agency)
+        unit = self._unit(row, text.get("unit") or self.rules.default_unit or agency or self.rules.own_unit)
         state = self._state(row, text.get("state"), days["finished"])
         if unit is None:
             return None

@@ -104,6 +104,7 @@ class Plan:
             unit_of=self.offices.of,
             kind_of=self.kind_of,
             default_unit=unit,
+            own_unit=self.offices.own_code or None,
             period=period,
             old_encodings=old_encodings,
             today=datetime.now(VIETNAM).date(),
