@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
 
-from schemas.errors import EngineServerUnavailable
+from schemas.errors import EngineServerUnavailable, SohoaError
 from schemas.results import DigitiseResult
 from schemas.settings import Settings
 
+WHO = "prefect"
+"""Who did it, where a flow did."""
 QUIET = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "DO_NOT_TRACK": "1",
@@ -50,20 +53,40 @@ def digitise_with_prefect(
     declared_pages: int | None = None,
 ) -> DigitiseResult:
     """`digitise` as a Prefect flow of this process: seen on the server that is configured, else on one that lives as
-    long as the flow. Raises EngineServerUnavailable within seconds when the configured server is away, and as
-    `digitise`."""
-    prepare(settings)
-    if server_available() is False:
-        raise EngineServerUnavailable("no answer from the server of PREFECT_API_URL")
-    from flows.prefect_flows import digitise_flow
+    long as the flow. Such a server takes seconds to start; the batch is begun meanwhile and the flow joins it.
 
+    Raises EngineServerUnavailable within seconds when the configured server is away, and as `digitise`.
+    """
+    prepare(settings)
+    configured = server_available()
+    if configured is False:
+        raise EngineServerUnavailable("no answer from the server of PREFECT_API_URL")
+    facts = {"name": name, "dossier_code": dossier_code, "declared_pages": declared_pages}
+    if configured:
+        return _flow(paths, settings, facts, None)
+    from flows.digitise import digitise
+
+    begun: Future[DigitiseResult] = Future()
+    # Prefect has the thread, and this one the batch: it owns the page processes and is the one that Ctrl-C reaches.
+    with ThreadPoolExecutor(1) as beside:
+        told = beside.submit(_flow, paths, settings, facts, begun)
+        try:
+            begun.set_result(digitise(paths, settings, who=WHO, **facts))
+        except SohoaError as error:  # the task says whether to try again
+            begun.set_exception(error)
+        except BaseException as error:
+            begun.set_exception(error)
+            raise
+        return told.result()
+
+
+def _flow(paths: Sequence[Path], settings: Settings, facts: dict, begun: Future | None) -> DigitiseResult:
+    from flows import prefect_flows
+
+    prefect_flows.begun_here = begun
     try:
-        told = digitise_flow(
-            [os.path.abspath(path) for path in paths],
-            home=str(settings.home.absolute()),
-            name=name,
-            dossier_code=dossier_code,
-            declared_pages=declared_pages,
+        told = prefect_flows.digitise_flow(
+            [os.path.abspath(path) for path in paths], home=str(settings.home.absolute()), **facts
         )
     except httpx.TransportError as error:
         raise EngineServerUnavailable(f"{type(error).__name__}: {error}") from error

@@ -29,6 +29,16 @@ RECYCLE_BYTES = 280_000_000
 """A process that holds more between jobs is replaced: a page takes up to 80 MB more while it is read, and no process
 should pass 350 MB."""
 ROOT = Path(__file__).resolve().parent.parent
+ENVIRONMENT = {
+    "OMP_THREAD_LIMIT": "1",  # more threads than cores cost three times the CPU
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    # Coloured page pictures go back to the system at once instead of staying in the heap (60 MB less a process).
+    # Smaller ones stay: fetching them anew cost 70 ms a page (1 MB: 75,000 page faults, 5 MB: 22,000).
+    "MALLOC_MMAP_THRESHOLD_": "5000000",
+    "MALLOC_TRIM_THRESHOLD_": "60000000",
+}
+"""Of a page process: set before any library in C is loaded."""
 
 
 class Job(Protocol):
@@ -167,16 +177,8 @@ class WorkerPool:
     def _start(self) -> _Process:
         ours, theirs = Pipe()
         noise = tempfile.TemporaryFile()
-        environment = os.environ | {
-            "OMP_THREAD_LIMIT": "1",  # more threads than cores cost three times the CPU
-            "OMP_NUM_THREADS": "1",
-            "OPENBLAS_NUM_THREADS": "1",
-            # Coloured page pictures go back to the system at once instead of staying in the heap (60 MB less a process).
-            # Smaller ones stay: fetching them anew cost 70 ms a page (1 MB: 75,000 page faults, 5 MB: 22,000).
-            "MALLOC_MMAP_THRESHOLD_": "5000000",
-            "MALLOC_TRIM_THRESHOLD_": "60000000",
-            "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]),
-        }
+        paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+        environment = os.environ | ENVIRONMENT | {"PYTHONPATH": os.pathsep.join(paths)}
         command = [sys.executable, "-P", "-m", "flows.worker", str(theirs.fileno()), str(os.getpid())]
         popen = subprocess.Popen(
             command, pass_fds=[theirs.fileno()], env=environment, stdin=subprocess.DEVNULL, stdout=noise, stderr=noise

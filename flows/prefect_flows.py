@@ -7,17 +7,22 @@ ids and kinds of paper, and results are not persisted.
 
 from __future__ import annotations
 
+from concurrent.futures import Future
 from pathlib import Path
 from threading import Event, Timer
 
 from prefect import flow, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
+from flows.deploy import WHO
 from flows.digitise import digitise
 from flows.inbox import watch_folder
 from schemas.errors import SohoaError
 from schemas.results import DigitiseResult
 from schemas.settings import load_settings
+
+begun_here: Future[DigitiseResult] | None = None
+"""A batch that this process began while Prefect was starting (`flows.deploy`); the first try of the task joins it."""
 
 
 def worth_trying_again(_task, _run, state) -> bool:
@@ -42,13 +47,17 @@ def worth_trying_again(_task, _run, state) -> bool:
 def digitise_batch(
     paths: list[str], home: str, name: str | None, dossier_code: str | None, declared_pages: int | None
 ) -> DigitiseResult:
+    global begun_here
+    begun, begun_here = begun_here, None
+    if begun is not None:
+        return begun.result()
     return digitise(
         [Path(path) for path in paths],
         load_settings(Path(home)),
         name=name,
         dossier_code=dossier_code,
         declared_pages=declared_pages,
-        who="prefect",
+        who=WHO,
     )
 
 

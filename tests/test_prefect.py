@@ -6,10 +6,12 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -216,3 +218,12 @@ def test_without_any_server_it_brings_its_own(tmp_path):
     home = make_home(tmp_path)
     (tmp_path / "a.png").write_bytes(png(decision(54)))
     assert alone(home, tmp_path / "a.png") == ["documents", "1", "True"]
+    # The batch was begun before the flow; the flow joined it, told of it and did nothing a second time.
+    with Catalogue.open(settings_for(home).database, create=False) as catalogue:
+        assert len(catalogue.batches()) == 1
+    with closing(sqlite3.connect(home / "prefect" / "prefect.db")) as kept:
+        runs = "SELECT flow.name, flow_run.state_type FROM flow_run JOIN flow ON flow.id = flow_run.flow_id"
+        assert kept.execute(runs).fetchall() == [("digitise", "COMPLETED")]
+        assert kept.execute("SELECT state_type FROM task_run").fetchall() == [("COMPLETED",)]
+        keys = {key for (key,) in kept.execute("SELECT key FROM artifact")}
+        assert keys == {"sohoa-batch", "sohoa-documents"}
