@@ -18,6 +18,8 @@ from storage.catalogue.tables import cleaned
 SCHEMA_VERSION = "0009"
 """Newest migration. Kept here so that opening a current catalogue need not load the migration machinery."""
 BUSY_SECONDS = 30
+CACHE_KIB = 32_768
+"""Pages of an SQLite file that a connection keeps, where there are so many: the default of 2 MiB holds no index."""
 _UPGRADE_LOCK = 0x50484F41
 """Key of the PostgreSQL advisory lock under which the schema is changed."""
 
@@ -159,6 +161,7 @@ def _sqlite_engine(address: sa.URL, *, create: bool) -> sa.Engine:
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
 
     @sa.event.listens_for(engine, "begin")
     def begin(connection: sa.Connection) -> None:

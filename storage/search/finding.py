@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import sqlalchemy as sa
@@ -16,7 +16,7 @@ from storage.search import cursor
 from storage.search.facets import count_facets
 from storage.search.filters import filtered
 from storage.search.hits import found_records, hit
-from storage.search.ids import Reader, Wanted
+from storage.search.ids import Counted, Reader, Wanted
 from storage.search.match import Expression, any_of, but, every
 from storage.search.query import COUNTED, Facets, Match, Query, TotalIs
 from storage.search.tiers import (
@@ -30,6 +30,9 @@ from storage.search.tiers import (
     others_near,
 )
 
+FEW_ENOUGH = 100
+"""So few results with the words as typed that all of them are sorted out at once, and that the last word is taken for a
+beginning as well."""
 FEW = 10
 """So few results with the words as typed (or as beginnings) that typing errors are considered."""
 
@@ -100,16 +103,18 @@ def matching(connection: sa.Connection, query: Query) -> tuple[Page, cursor.Plac
         # A name alone is looked for like free words: whole names first, then beginnings and typing errors.
         asked = Asked.of(query.name, "n:")
         wanted = filtered(connection, query.model_copy(update={"name": None}), today)
-    nothing = wanted is None or (asked is not None and not asked.words)
+    first_page = place is None
     if place is None:
         newest = reader.newest()
         place = cursor.Place(0, newest + 1, newest, today.isoformat(), Spelled(), 0, TotalIs.EXACT)
-        if not nothing:
-            place = _begun(connection, reader, query, asked, wanted, place)
-    if nothing:
+    if wanted is None or (asked is not None and not asked.words):
         empty = count_facets(connection, [], True, query, today) if query.facets else None
         return Page([], None, empty, ()), place
-    tiers = _tiers(asked, place.spelled)
+    as_typed = _with(wanted, asked.all_words if asked else None)
+    few, counted = _as_typed(reader, as_typed, place.newest + 1, query, first_page)
+    if first_page:
+        place = _begun(connection, reader, query, asked, wanted, place, counted)
+    tiers = _tiers(reader, asked, place.spelled, few)
     numbers, following = _page(reader, tiers, wanted, place, query)
     facets = None
     if query.facets:
@@ -119,36 +124,60 @@ def matching(connection: sa.Connection, query: Query) -> tuple[Page, cursor.Plac
     return Page(numbers, following, facets, tuple(others)), place
 
 
-def _begun(
-    connection: sa.Connection, reader: Reader, query: Query, asked: Asked | None, wanted: Wanted, place: cursor.Place
-) -> cursor.Place:
-    """The beginning of an answer: how many there are, and whether beginnings and typing errors are needed."""
-    below, spelled = place.below, Spelled()
-    if asked is not None and query.fuzzy:
-        counted = reader.count(_with(wanted, asked.all_words), below=below, at_most=COUNTED)
-        spelled.beginnings = beginnings(connection, asked) if not counted.many else []
-        begun = beginning_of(asked, spelled)
-        if begun is not None:
-            further = reader.count(_with(wanted, but(begun, [asked.all_words])), below=below, at_most=FEW)
-            few = counted.number + further.number < FEW
-        else:
-            few = counted.number < FEW
-        if few:
-            spelled.others = others_near(connection, asked)
-    if asked is not None and query.fuzzy and not spelled.beginnings and not any(spelled.others):
-        all_of_it = counted
-    elif not query.total:
-        return cursor.Place(0, below, place.newest, place.today, spelled, 0, TotalIs.AT_LEAST)
+def _as_typed(
+    reader: Reader, wanted: Wanted, below: int, query: Query, first_page: bool
+) -> tuple[list[int] | None, Counted]:
+    """Results with every word as typed: all of them where they are FEW_ENOUGH, else None; and how many."""
+    if first_page and query.total:
+        found, counted = reader.first(wanted, below=below, limit=FEW_ENOUGH, at_most=COUNTED)
     else:
-        all_of_it = reader.count(_with(wanted, _widest(asked, spelled)), below=below, at_most=COUNTED)
-    total_is = TotalIs.ABOUT if all_of_it.estimated else TotalIs.AT_LEAST if all_of_it.more else TotalIs.EXACT
-    return cursor.Place(0, below, place.newest, place.today, spelled, all_of_it.number, total_is)
+        found = reader.ids(wanted, below=below, limit=FEW_ENOUGH + 1)
+        counted = Counted(len(found), more=len(found) > FEW_ENOUGH)
+    return (found if counted.number <= FEW_ENOUGH and not counted.many else None), counted
 
 
-def _tiers(asked: Asked | None, spelled: Spelled) -> list[Tier | None]:
+def _begun(
+    connection: sa.Connection,
+    reader: Reader,
+    query: Query,
+    asked: Asked | None,
+    wanted: Wanted,
+    place: cursor.Place,
+    counted: Counted,
+) -> cursor.Place:
+    """The beginning of an answer: whether beginnings and typing errors are needed, and how many results there are."""
+    spelled, numbers = Spelled(), [counted]
+    if asked is not None and query.fuzzy and counted.number <= FEW_ENOUGH and not counted.many:
+        at_most = COUNTED if query.total else FEW
+        spelled.beginnings = beginnings(connection, asked)
+        tried = [asked.all_words]
+        if (begun := beginning_of(asked, spelled)) is not None:
+            numbers.append(reader.count(_with(wanted, but(begun, tried)), below=place.below, at_most=at_most))
+            tried.append(begun)
+        if sum(n.number for n in numbers) < FEW:
+            others_near(connection, asked, spelled)
+            if (wrong := misspelled(asked, spelled)) is not None:
+                numbers.append(reader.count(_with(wanted, but(wrong, tried)), below=place.below, at_most=at_most))
+    total = sum(n.number for n in numbers)
+    if any(n.estimated for n in numbers):
+        total_is = TotalIs.ABOUT
+    elif any(n.more for n in numbers) or not query.total:
+        total, total_is = min(total, COUNTED), TotalIs.AT_LEAST
+    else:
+        total_is = TotalIs.EXACT
+    return replace(place, spelled=spelled, total=total, total_is=total_is)
+
+
+def _tiers(reader: Reader, asked: Asked | None, spelled: Spelled, few: list[int] | None) -> list[Tier]:
     if asked is None:
-        return [None]
-    tiers: list[Tier | None] = list(exact_tiers(asked))
+        return [Tier(Match.FILTER, None)]
+    tiers = exact_tiers(asked)
+    if few is not None:
+        steps = reader.sorted_out(few, [tier.expression for tier in tiers]) if few else {}
+        tiers = [
+            replace(tier, known=tuple(number for number in few if steps.get(number) == n))
+            for n, tier in enumerate(tiers)
+        ]
     earlier = [asked.all_words]
     begun, wrong = beginning_of(asked, spelled), misspelled(asked, spelled)
     if begun is not None:
@@ -168,7 +197,7 @@ def _widest(asked: Asked | None, spelled: Spelled) -> Expression | None:
 
 
 def _page(
-    reader: Reader, tiers: Sequence[Tier | None], wanted: Wanted, place: cursor.Place, query: Query
+    reader: Reader, tiers: Sequence[Tier], wanted: Wanted, place: cursor.Place, query: Query
 ) -> tuple[list[tuple[int, Match]], cursor.Place | None]:
     """Results from a place on, and the place after them."""
     found: list[tuple[int, int]] = []
@@ -176,19 +205,20 @@ def _page(
     for number in range(place.tier, len(tiers)):
         tier = tiers[number]
         below = place.below if number == place.tier else place.newest + 1
-        step = _with(wanted, tier.expression if tier else None)
         # One more than asked for tells whether there is a next page.
-        found += [(row, number) for row in reader.ids(step, below=below, limit=end + 1 - len(found))]
+        missing = end + 1 - len(found)
+        if tier.known is not None:
+            rows = [row for row in tier.known if row < below][:missing]
+        else:
+            rows = reader.ids(_with(wanted, tier.expression), below=below, limit=missing)
+        found += [(row, number) for row in rows]
         if len(found) > end:
             break
-    page = [(row, tiers[n].match if tiers[n] else Match.FILTER) for row, n in found[query.offset : end]]
+    page = [(row, tiers[n].match) for row, n in found[query.offset : end]]
     if len(found) <= end:
         return page, None
     row, number = found[end - 1]
-    following = cursor.Place(
-        number, row, place.newest, place.today, place.spelled, place.total, place.total_is
-    )
-    return page, following
+    return page, replace(place, tier=number, below=row)
 
 
 def _with(wanted: Wanted, expression: Expression | None) -> Wanted:

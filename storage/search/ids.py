@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import TSQUERY
 
-from storage.search.match import Expression, fts5, needed, tsquery
+from storage.search.index import unpacked
+from storage.search.match import Expression, fts5, holds, needed, tsquery
 from storage.search.tables import search_rows, search_terms
-from storage.search.vocabulary import common
+from storage.search.vocabulary import among, common
 
 COMMON = 0.02
 """Share of records from which a word is common enough to be met by walking the newest records."""
@@ -74,20 +75,59 @@ class Reader:
         query = sa.select(found.c.id).order_by(found.c.id.desc()).limit(limit).offset(skip)
         return list(self.connection.scalars(query).all())
 
+    def first(self, wanted: Wanted, *, below: int, limit: int, at_most: int) -> tuple[list[int], Counted]:
+        """The newest that match, and how many there are: exactly where they are all given."""
+        if self.is_sqlite or wanted.expression is None:
+            found = self.ids(wanted, below=below, limit=limit + 1)
+            if len(found) <= limit:
+                return found, Counted(len(found))
+            return found[:limit], self.count(wanted, below=below, at_most=at_most)
+        met = self._estimated(wanted, below, at_most)
+        if met is not None:
+            return met[0][:limit], met[1]
+        matching = self._gin(wanted, below)
+        counting = sa.select(sa.literal(1)).select_from(matching).limit(at_most + 1).subquery()
+        number = sa.select(sa.func.count()).select_from(counting).scalar_subquery()
+        query = sa.select(matching.c.id, number).order_by(matching.c.id.desc()).limit(limit)
+        rows = self.connection.execute(query).all()
+        total = rows[0][1] if rows else 0
+        return [row.id for row in rows], Counted(min(total, at_most), more=total > at_most)
+
+    def sorted_out(self, numbers: Sequence[int], steps: Sequence[Expression]) -> dict[int, int]:
+        """For each of these rows the first step that it answers."""
+        s = search_terms.c
+        if not self.is_sqlite:
+            step = sa.case(*((s.terms.op("@@")(_parsed(e)), n) for n, e in enumerate(steps)), else_=len(steps))
+            query = sa.select(s.id, step).where(among(self.connection, s.id, numbers))
+            return dict(self.connection.execute(query).all())
+        query = sa.select(s.id, s.terms).where(among(self.connection, s.id, numbers))
+        found = {}
+        for number, packed in self.connection.execute(query).all():
+            terms = frozenset(unpacked(packed).split(" "))
+            found[number] = next((n for n, e in enumerate(steps) if holds(e, terms)), len(steps))
+        return found
+
     def count(self, wanted: Wanted, *, below: int, at_most: int) -> Counted:
         if wanted.expression is None:
             query = sa.select(search_rows.c.id).where(search_rows.c.id < below, *wanted.rows).limit(at_most + 1)
         elif self.is_sqlite:
             query = self._fts(wanted, below).limit(at_most + 1)
         else:
-            if self._is_common(wanted.expression):
-                met = len(self._walk(wanted, below, WINDOW))
-                share = met / max(1, min(WINDOW, below - 1))
-                if share >= COMMON and share * below > 2 * at_most:
-                    return Counted(_rounded(share * below), estimated=True)
+            if (met := self._estimated(wanted, below, at_most)) is not None:
+                return met[1]
             query = sa.select(self._gin(wanted, below)).limit(at_most + 1)
         found = self.connection.scalar(sa.select(sa.func.count()).select_from(query.subquery())) or 0
         return Counted(min(found, at_most), more=found > at_most)
+
+    def _estimated(self, wanted: Wanted, below: int, at_most: int) -> tuple[list[int], Counted] | None:
+        """Of the newest records those that match, and how many match by the share among them; None: too few to say."""
+        if not self._is_common(wanted.expression):
+            return None
+        met = self._walk(wanted, below, WINDOW)
+        share = len(met) / max(1, min(WINDOW, below - 1))
+        if share < COMMON or share * below <= 2 * at_most:
+            return None
+        return met, Counted(_rounded(share * below), estimated=True)
 
     def newest_matching(self, wanted: Wanted, *, below: int) -> tuple[list[int], bool]:
         """The newest that match, FACETED at most, and whether that is all of them."""
@@ -100,13 +140,14 @@ class Reader:
 
     def _fts(self, wanted: Wanted, below: int) -> sa.Select:
         fts = sa.table("search_fts", sa.column("rowid", sa.BigInteger))
+        # Row ids are negative there (`index._ADD`): upwards is newest first.
         number = fts.c.rowid
         matching = sa.literal_column("search_fts").op("MATCH")(fts5(wanted.expression))
-        query = sa.select(number.label("id")).where(matching, number < below).order_by(number.desc())
+        query = sa.select((-number).label("id")).where(matching, number > -below).order_by(number)
         if not wanted.rows:
             return query.select_from(fts)
-        # With the plus SQLite cannot walk the rows and ask the index about each of them.
-        joined = sa.join(fts, search_rows, search_rows.c.id == sa.literal_column("+search_fts.rowid"))
+        # With the sign before it SQLite cannot walk the rows and ask the index about each of them.
+        joined = sa.join(fts, search_rows, search_rows.c.id == sa.literal_column("-search_fts.rowid"))
         return query.select_from(joined).where(*wanted.rows)
 
     def _walk(self, wanted: Wanted, below: int, limit: int) -> list[int]:

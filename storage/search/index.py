@@ -141,7 +141,8 @@ def _insert(connection: sa.Connection, records: Sequence[tuple[int, Facts, set[s
     if connection.dialect.name == "sqlite":
         lines = [(number, " ".join(sorted(terms))) for number, _, terms in records]
         connection.execute(search_terms.insert(), [{"id": n, "terms": _packed(line)} for n, line in lines])
-        connection.exec_driver_sql("INSERT INTO search_fts (rowid, terms) VALUES (?, ?)", lines)
+        # Upwards, as FTS5 wants it: out of order it writes a segment for each row.
+        connection.exec_driver_sql(_ADD, [(-number, line) for number, line in reversed(lines)])
     else:
         connection.execute(
             search_terms.insert().values(id=sa.bindparam("id"), terms=_VECTOR),
@@ -162,7 +163,7 @@ def _update(connection: sa.Connection, records: Sequence[tuple[sa.Row, Facts, se
         if row.terms != (packed := _packed(line)):
             _take_out(connection, [row])
             connection.execute(search_terms.update().where(s.id == row.id).values(terms=packed))
-            connection.exec_driver_sql("INSERT INTO search_fts (rowid, terms) VALUES (?, ?)", (row.id, line))
+            connection.exec_driver_sql(_ADD, (-row.id, line))
 
 
 def _remove(connection: sa.Connection, rows: Sequence[sa.Row]) -> None:
@@ -179,7 +180,7 @@ def _take_out(connection: sa.Connection, rows: Iterable[sa.Row]) -> None:
     """FTS5 keeps no text here and has to be told what to remove, word for word."""
     connection.exec_driver_sql(
         "INSERT INTO search_fts (search_fts, rowid, terms) VALUES ('delete', ?, ?)",
-        [(row.id, zlib.decompress(row.terms).decode()) for row in rows],
+        [(-row.id, unpacked(row.terms)) for row in sorted(rows, key=lambda row: -row.id)],
     )
 
 
@@ -202,4 +203,11 @@ def _packed(line: str) -> bytes:
     return zlib.compress(line.encode(), 1)
 
 
+def unpacked(terms: bytes) -> str:
+    """Terms of a record on SQLite, with a space between two."""
+    return zlib.decompress(terms).decode()
+
+
+_ADD = "INSERT INTO search_fts (rowid, terms) VALUES (?, ?)"
+"""Row ids are negative there, so that the newest record is met first: FTS5 reads upwards three times as fast as downwards."""
 _VECTOR = sa.func.array_to_tsvector(sa.bindparam("words", type_=postgresql.ARRAY(sa.Text)))

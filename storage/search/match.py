@@ -61,6 +61,17 @@ def needed(expression: Expression) -> Iterator[str]:
         yield from needed(expression.base)
 
 
+def holds(expression: Expression, terms: frozenset[str]) -> bool:
+    """Whether a record with these terms is found."""
+    if isinstance(expression, str):
+        return _clean(expression) in terms
+    if isinstance(expression, All):
+        return all(holds(part, terms) for part in expression.parts)
+    if isinstance(expression, AnyOf):
+        return any(holds(part, terms) for part in expression.parts)
+    return holds(expression.base, terms) and not any(holds(part, terms) for part in expression.without)
+
+
 def fts5(expression: Expression) -> str:
     """As FTS5 of SQLite reads it."""
     if isinstance(expression, str):

@@ -28,7 +28,10 @@ class Tier:
     """One step: an expression and what a result of it is called."""
 
     match: Match
-    expression: Expression
+    expression: Expression | None
+    """None: whatever the filters leave."""
+    known: tuple[int, ...] | None = None
+    """Rows of this step, newest first, where all results are few enough to be sorted out at once."""
 
 
 @dataclass(frozen=True)
@@ -71,35 +74,37 @@ class Spelled:
     beginnings: list[str] = field(default_factory=list)
     others: list[list[str]] = field(default_factory=list)
     """For each word typed, others near it."""
+    unknown: bool = False
+    """The words that have others are known to no record: each of them must be an error. Else one word is taken for an
+    error at a time, or a question of common words would cost all their neighbours at once."""
 
 
 def exact_tiers(asked: Asked) -> list[Tier]:
-    """Steps for what has every word as it was typed, accents or not."""
-    words, accents = asked.sequence, asked.accents
+    """Steps for what has every word as it was typed, accents or not. Each leaves out what those before it find, said as
+    shortly as can be: what stands behind a NOT is looked up for every row."""
+    words = asked.sequence
     whole: Expression = "=" + "_".join(w.removeprefix("#id:") for w in words)[:LONGEST_TERM]
-    pairs = [f"_{a}_{b}" for a, b in zip(words, words[1:], strict=False)]
-    together = every([asked.all_words, *pairs]) if pairs else None
     if asked.prefix:
         whole = every([whole, asked.all_words])
-    steps: list[tuple[Match, Expression]] = []
-    if accents:
-        steps.append((Match.EXACT, every([whole, *accents])))
+    pairs = every(f"_{a}_{b}" for a, b in zip(words, words[1:], strict=False)) if len(words) > 1 else None
+    marks = every(asked.accents) if asked.accents else None
+    together = every([asked.all_words, pairs]) if pairs else None
+    tiers = []
+    if marks:
+        tiers.append(Tier(Match.EXACT, every([whole, marks])))
         if together:
-            steps.append((Match.EXACT, every([together, *accents])))
-    steps.append((Match.WHOLE, whole))
+            tiers.append(Tier(Match.EXACT, but(every([together, marks]), [whole])))
+    tiers.append(Tier(Match.WHOLE, but(whole, _those(marks))))
     if together:
-        steps.append((Match.TOGETHER, together))
-    if accents:
-        steps.append((Match.WORDS, every([asked.all_words, *accents])))
-    steps.append((Match.WORDS, asked.all_words))
-    return disjoint(steps)
+        tiers.append(Tier(Match.TOGETHER, but(together, _those(whole, marks))))
+    if marks:
+        tiers.append(Tier(Match.WORDS, but(every([asked.all_words, marks]), _those(whole, pairs))))
+    tiers.append(Tier(Match.WORDS, but(asked.all_words, _those(whole, pairs, marks))))
+    return tiers
 
 
-def disjoint(steps: Sequence[tuple[Match, Expression]]) -> list[Tier]:
-    return [
-        Tier(match, but(expression, (earlier for _, earlier in steps[:n])))
-        for n, (match, expression) in enumerate(steps)
-    ]
+def _those(*parts: Expression | None) -> list[Expression]:
+    return [part for part in parts if part is not None]
 
 
 def beginning_of(asked: Asked, spelled: Spelled) -> Expression | None:
@@ -110,15 +115,17 @@ def beginning_of(asked: Asked, spelled: Spelled) -> Expression | None:
 
 
 def misspelled(asked: Asked, spelled: Spelled) -> Expression | None:
-    """Every word or one near it."""
+    """Words near those typed in their place."""
     if not any(spelled.others):
         return None
-    last = len(asked.words) - 1
-    choices = [
-        [word, *others, *(spelled.beginnings if n == last else ())]
-        for n, (word, others) in enumerate(zip(asked.words, spelled.others, strict=True))
-    ]
-    return asked.with_words(choices)
+    if spelled.unknown:
+        choices = [[word, *others] for word, others in zip(asked.words, spelled.others, strict=True)]
+        choices[-1] += spelled.beginnings
+        return asked.with_words(choices)
+    typed = [[word] for word in asked.words]
+    return any_of(
+        asked.with_words([*typed[:n], others, *typed[n + 1 :]]) for n, others in enumerate(spelled.others) if others
+    )
 
 
 def beginnings(connection: sa.Connection, asked: Asked) -> list[str]:
@@ -128,10 +135,11 @@ def beginnings(connection: sa.Connection, asked: Asked) -> list[str]:
     return beginning_with(connection, last, BEGINNINGS)
 
 
-def others_near(connection: sa.Connection, asked: Asked) -> list[list[str]]:
-    """Words near each one typed. Where some of them are unknown altogether, only those are taken for errors."""
+def others_near(connection: sa.Connection, asked: Asked, spelled: Spelled) -> None:
+    """Adds words near those typed. Where some of them are unknown altogether, only those are taken for errors."""
     known = common(connection, asked.words)
     letters = [w for w in asked.words if w.isalpha()]
-    unknown = [w for w in letters if w not in known]
-    doubtful = set(unknown or letters)
-    return [near(connection, w, SPELLINGS) if w in doubtful else [] for w in asked.words]
+    unknown = {w for w in letters if w not in known}
+    doubtful = unknown or set(letters)
+    spelled.others = [near(connection, w, SPELLINGS) if w in doubtful else [] for w in asked.words]
+    spelled.unknown = bool(unknown)
