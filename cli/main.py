@@ -14,11 +14,13 @@ from cli import (
     api,
     archive,
     audit,
+    backup,
     batch,
     copies,
     copies_register,
     digitise,
     find,
+    packages,
     plan,
     preserve,
     quarantine,
@@ -61,11 +63,13 @@ validity.add_to(app)
 reuse.add_to(app)
 verify.add_to(app)
 copies_register.add_to(app)
+backup.add_to(app)
 api.add_to(app)
 app.add_typer(sign.app, name="sign")
 app.add_typer(copies.app, name="copy")
 app.add_typer(plan.app, name="plan")
 app.add_typer(preserve.app, name="preserve")
+app.add_typer(packages.app, name="package")
 app.add_typer(archive.app, name="archive")
 app.add_typer(review.app, name="review")
 app.add_typer(quarantine.app, name="quarantine")

@@ -147,10 +147,10 @@ class _Backup:
         for inside, allowed in files_of(home):
             if not allowed:
                 self.left_out.append(str(inside))
-            elif str(inside) == SETTINGS:
+            elif inside.suffix == ".toml":
                 text, secret = without_secrets((home / inside).read_text("utf-8"))
-                self.left_out += [f"{SETTINGS}: {name}" for name in secret]
-                place.mkdir(mode=0o700, exist_ok=True)
+                self.left_out += [f"{inside}: {name}" for name in secret]
+                (place / inside).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                 write_durably(place / inside, text.encode())
             else:
                 copy_durably(home / inside, place / inside)
