@@ -34,12 +34,13 @@ class Call:
         """Who types this command, known by the login of the computer, with the right to it (of several, any); `named` as
         given with --user. What the command then does is written down as theirs.
 
-        Raises NotAllowed, WrongUse when nobody can be named."""
+        Raises NotAllowed."""
         from flows.people import actor_here
         from schemas.people import work_as
         from schemas.people_errors import NotAllowed
 
-        actor = actor_here(self.settings(), named.strip() if named else None, unnamed=user(None))
+        unnamed = os.environ.get("SOHOA_USER", "").strip()
+        actor = actor_here(self.settings(), named.strip() if named else None, unnamed=unnamed)
         rights = right if isinstance(right, tuple) else (right,)
         if not any(actor.may(one) for one in rights):
             raise NotAllowed(", ".join(rights))
