@@ -13,10 +13,11 @@ from flows.exchange import take_in
 from flows.review import Desk
 from ocr.intake import inspect
 from schemas.api import ImportMetadata
-from schemas.errors import DiskFull
+from schemas.errors import DiskFull, WrongUse
 from schemas.people import Actor
-from schemas.settings import Limits, Office, Settings
+from schemas.settings import Codes, Limits, Office, Settings
 from storage.catalogue import BatchStatus, Catalogue
+from storage.codes import DocCode, parse_doc_code
 from storage.objects import open_store
 from storage.reuse import Imports
 from tests.api_server import described, paper
@@ -99,3 +100,14 @@ def test_stopped_at_any_step_the_same_call_goes_on(desk: Desk, monkeypatch, step
     assert len(desk.catalogue.documents()) == 1 and len(desk.catalogue.versions(taken.row.id)) == 1
     assert desk.catalogue.batch(taken.sent.batch).status is BatchStatus.FINISHED
     assert Imports(desk.catalogue).waiting() == []
+
+
+def test_a_doc_code_is_taken_apart_by_the_template_of_the_office() -> None:
+    usual = Codes()
+    assert parse_doc_code(usual, "H26.12_QĐ_000021_V2") == DocCode("H26.12", "QĐ", 21, 2)
+    assert parse_doc_code(usual, "G06.01_CV_00021_V1").serial == 21, "the letter's own example drops a zero"
+    own = Codes(doc_code="{office}-{serial:06d}.{field}.V{version}")
+    assert parse_doc_code(own, "H26.12-000007.GP.V1") == DocCode("H26.12", "GP", 7, 1)
+    for wrong in ("", "H26.12_QĐ_000000_V1", "H26.12_QĐ_000021_V0", "H26.12_QĐ_21", "h26_QĐ_000021_V1", "x" * 99):
+        with pytest.raises(WrongUse):
+            parse_doc_code(usual, wrong)
