@@ -260,8 +260,8 @@ def _same_words(document: pypdfium2.PdfDocument, number: int, reading: PageReadi
     text_page = page.get_textpage()
     raw = text_page.get_text_range()
     found = _bare(raw)
-    sure = _apart(words)
-    lost = Counter(chain.from_iterable(sure)) - Counter(found)
+    sure, twice = _apart(words)
+    lost = Counter(chain.from_iterable(text for _, text in words)) - Counter(found) - twice
     lost_words = [text for text in set(sure) if text not in found]
     if lost or lost_words:
         raise OutputInvalid(f"page {number}: text lost: {lost_words[:5]} {''.join(lost.elements())[:20]!r}")
@@ -282,18 +282,21 @@ def _same_words(document: pypdfium2.PdfDocument, number: int, reading: PageReadi
         _in_place(page, text_page, index[at], index[at + len(text) - 1], word, reading, number)
 
 
-def _apart(words: list[tuple[Word, str]]) -> list[str]:
-    """Texts of words that no other word lies over. Where two do, pdfium takes equal letters for one printed twice to look
-    bold and gives out only one of them."""
+def _apart(words: list[tuple[Word, str]]) -> tuple[list[str], Counter]:
+    """Texts of words that no other word lies over, and the letters that two words have in common where one does: pdfium
+    takes equal letters for one printed twice to look bold and gives out only one of them."""
     if not words:
-        return []
+        return [], Counter()
     left, top, right, bottom = np.array([word.box for word, _ in words], float).T
     across = np.minimum(right[:, None], right) - np.maximum(left[:, None], left)
     down = np.minimum(bottom[:, None], bottom) - np.maximum(top[:, None], top)
     overlaid = (across > 0) & (down > 0.2 * (bottom - top)[:, None])
     np.fill_diagonal(overlaid, False)
     either = overlaid | overlaid.T
-    return [text for (_, text), hidden in zip(words, either.any(axis=1), strict=True) if not hidden]
+    twice: Counter = Counter()
+    for one, other in np.argwhere(np.triu(either)):
+        twice += Counter(words[one][1]) & Counter(words[other][1])
+    return [text for (_, text), hidden in zip(words, either.any(axis=1), strict=True) if not hidden], twice
 
 
 def _in_place(page, text_page, first: int, last: int, word: Word, reading: PageReading, number: int) -> None:

@@ -7,11 +7,11 @@ import io
 
 import pikepdf
 import pytest
-from made_scans import made, scan, stored
+from made_scans import METADATA, made, scan, stored
 from pikepdf import Array, Dictionary, Name, Pdf
 
 from ocr.pdfa_check import check_pdfa2b
-from ocr.searchable import verify_searchable
+from ocr.searchable import make_searchable, verify_searchable
 from schemas.errors import OutputInvalid
 
 
@@ -132,3 +132,15 @@ def test_verification_notices_lost_moved_and_changed_things():
     with pytest.raises(OutputInvalid):
         verify_searchable(good()[:-2000], [reading])
     verify_searchable(good(), [reading], source=source, pages=[1])
+
+
+def test_words_over_each_other_lose_no_letter_but_those_they_share():
+    picture, reading = scan()
+    left, top, right, bottom = reading.words[0].box
+    over = reading.words[0].model_copy(update={"text": "CỘNK", "box": (left, top + 2, right, bottom + 2)})
+    both = reading.model_copy(update={"words": [*reading.words, over]})
+    data = make_searchable(stored(picture), [both], pages=[1], metadata=METADATA).data
+    verify_searchable(data, [both])
+    longer = over.model_copy(update={"text": "CỘNKỲ"})
+    with pytest.raises(OutputInvalid, match="text lost.*Ỳ"):
+        verify_searchable(data, [reading.model_copy(update={"words": [*reading.words, longer]})])
