@@ -452,6 +452,28 @@ class TestMove:
         for ref, data in refs.items():
             assert fresh.get(ref.key, ref.version) == data, "nothing was left in the old store alone"
 
+    def test_writers_without_end_let_the_mover_in(self, home: Path) -> None:
+        stop, waits = threading.Event(), threading.Barrier(5)
+
+        def put() -> None:
+            waits.wait()
+            while not stop.is_set():
+                with switch.held(home):
+                    stop.wait(0.003)
+
+        threads = [threading.Thread(target=put) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        waits.wait()
+        try:
+            for _ in range(20):
+                with switch.held(home, exclusive=True):
+                    pass
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join()
+
     def test_a_damaged_object_stops_the_switch(self, plain: Settings, s3_url: str) -> None:
         store = open_archive(plain)
         refs = fill(store)

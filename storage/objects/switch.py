@@ -14,7 +14,7 @@ from pathlib import Path
 
 from schemas.objects_errors import MoveRunning
 
-LOCK, STAMP, WORK = ".store.lock", ".store.switch", ".archive-work.lock"
+GATE, LOCK, STAMP, WORK = ".store.gate", ".store.lock", ".store.switch", ".archive-work.lock"
 
 
 def stamp(home: Path) -> int:
@@ -37,15 +37,20 @@ def held(home: Path, *, exclusive: bool = False) -> Iterator[None]:
     """Shared by putters, exclusive for the switch. Given back by the system when a process dies. A home folder that cannot
     be written has no mover either."""
     try:
-        fd = os.open(home / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+        gate, room = (os.open(home / name, os.O_RDWR | os.O_CREAT, 0o600) for name in (GATE, LOCK))
     except OSError:
         yield
         return
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH)
+        # Everybody comes through the gate; a mover keeps it shut, or putters without end would never let it in.
+        fcntl.flock(gate, fcntl.LOCK_EX)
+        fcntl.flock(room, fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH)
+        if not exclusive:
+            fcntl.flock(gate, fcntl.LOCK_UN)
         yield
     finally:
-        os.close(fd)
+        os.close(room)
+        os.close(gate)
 
 
 @contextmanager
