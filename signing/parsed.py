@@ -14,7 +14,8 @@ from functools import lru_cache
 from asn1crypto import cms, crl, ocsp, x509
 from pyhanko.sign.general import CMSExtractionError, extract_certificate_info, match_issuer_serial
 
-KEPT = 500
+KEPT = 100
+"""In each thread: an office meets some ten certificates a day, and a read one takes a hundred kilobytes."""
 MAX_KEPT_BYTES = 20_000
 """Larger ones, lists of large authorities, are read anew: memory stays bounded."""
 
