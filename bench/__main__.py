@@ -1,4 +1,4 @@
-"""Measures, one command each: `python -m bench accuracy | versus | memory | overhead | signing | plan | all | report`."""
+"""Measures, one command each: `python -m bench accuracy | versus | memory | overhead | signing | plan | search | all | report`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,17 @@ from pathlib import Path
 
 os.environ["OMP_THREAD_LIMIT"] = "1"  # before any library in C reads it
 
-from bench import accuracy, memory, overhead, plan, report, signing, versus_ocrmypdf  # noqa: E402
+from bench import (  # noqa: E402
+    accuracy,
+    memory,
+    overhead,
+    plan,
+    report,
+    search,
+    search_page,
+    signing,
+    versus_ocrmypdf,
+)
 from bench.report_rows import ROOT, Result, machine  # noqa: E402
 
 EVALUATION = ROOT.parent / "shared" / "eval"
@@ -48,6 +58,8 @@ def _run(chosen: argparse.Namespace) -> int:
     report.show(result, started)
     if chosen.command == "signing":
         signing.write(result, chosen.page)
+    if chosen.command == "search":
+        search_page.write(result, chosen.page)
     return sum(row.passed is False for row in result.rows)
 
 
@@ -73,6 +85,8 @@ def _measure(chosen: argparse.Namespace) -> Result:
     if chosen.command == "plan":
         databases = (chosen.database,) if chosen.database else plan.DATABASES
         return plan.measure(work, rows=chosen.rows, records=chosen.records, only=chosen.only, databases=databases)
+    if chosen.command == "search":
+        return search.measure(work, counts=chosen.counts, asked=chosen.asked)
     if chosen.command == "memory":
         return memory.measure(work, pages=chosen.pages, every=chosen.every)
     return overhead.measure(work, pages=chosen.pages, rounds=chosen.rounds, processes=processes)
@@ -120,6 +134,11 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--records", type=int, default=1_000_000, help="records that reports are made over")
     command.add_argument("--only", choices=("match", "report"))
     command.add_argument("--database", choices=plan.DATABASES)
+
+    command = commands.add_parser("search", help=report.TITLES["search"])
+    command.add_argument("--counts", type=int, nargs="+", default=list(search.COUNTS), help="records, smallest first")
+    command.add_argument("--asked", type=int, default=600, help="searches of each catalogue, twice")
+    command.add_argument("--page", type=Path, default=ROOT / "docs" / "benchmarks-search.md")
 
     for name, said in (
         ("all", "everything, and docs/benchmarks.md"),

@@ -15,6 +15,7 @@ TITLES = {
     "overhead": "Cost of store, catalogue and Prefect",
     "plan": "The plan: lists, matching, reports",
     "signing": "Signing, verifying, certifying",
+    "search": "Finding among 10,000 to 1,000,000 records",
 }
 PICTURES = {"memory": "bench-memory.png", "versus": "bench-versus.png"}
 FACTS = ("date", "commit", "processor", "memory", "system", "python", "packages", "load")
