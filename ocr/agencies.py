@@ -131,7 +131,7 @@ def from_lines(lines: list[str]) -> Agency | None:
     groups = _join_heads(groups)
     if not groups:
         return None
-    names = [written(_own_level(group)) for group in groups]
+    names = [written(_own_level(group), whole=number == len(groups) - 1) for number, group in enumerate(groups)]
     names = [_whole_department(*_whole_province(*name)) for name in names]
     name, certainty = names[-1]
     certainty = min(certainty, *(sure for _, sure in names))
@@ -156,6 +156,15 @@ def _whole_province(name: str, certainty: float) -> tuple[str, float]:
     if len(begun) == 1 and not any(p.name == rest for p in provinces()):
         return f"{before}{level}{begun.pop()}", min(certainty, 0.5)
     return name, certainty
+
+
+def is_closed_name(name: str) -> bool:
+    """True for names that leave nothing to be misread: a known department, perhaps of a province, or a province's committee
+    or council."""
+    for province in provinces():
+        for tail in (f" tỉnh {province.name}", f" thành phố {province.name}"):
+            name = name.removesuffix(tail)
+    return name in ("Ủy ban nhân dân", "Hội đồng nhân dân", "UBND", "HĐND") or any(name == known for _, known in _known())
 
 
 def _whole_department(name: str, certainty: float) -> tuple[str, float]:
@@ -219,8 +228,9 @@ def _own_level(lines: list[str]) -> str:
     return text
 
 
-def written(text: str) -> tuple[str, float]:
-    """Usual writing of an agency printed in capitals: `UBND XÃ AN SƠN` → (`Ủy ban nhân dân xã An Sơn`, certainty)."""
+def written(text: str, whole: bool = True) -> tuple[str, float]:
+    """Usual writing of an agency printed in capitals: `UBND XÃ AN SƠN` → (`Ủy ban nhân dân xã An Sơn`, certainty). The
+    agency above is named as it is printed: not `whole`, the abbreviation stays."""
     text = tidy(one_dash(text))
     known = max(((similarity(key(text), k), name) for k, name in _known()), default=(0.0, ""))
     if known[0] >= 0.88:
@@ -236,10 +246,8 @@ def written(text: str) -> tuple[str, float]:
     )  # fmt: skip
     if longest[0] >= 0.88 and longest[1] > len(key(head)):
         head, rest, score = longest[2], " ".join(text.split()[longest[3] :]), longest[0]
-    if head == "UBND":
-        head = "Ủy ban nhân dân"
-    if head == "HĐND":
-        head = "Hội đồng nhân dân"
+    if whole:
+        head = {"UBND": "Ủy ban nhân dân", "HĐND": "Hội đồng nhân dân"}.get(head, head)
     return f"{head} {place_name(rest)}".strip() if rest else head, score
 
 

@@ -185,8 +185,8 @@ _SURNAME_KEYS = SURNAMES | {key(surname) for surname in COMMON_SURNAMES}
 def looks_like_name(text: str) -> bool:
     """Two to six syllables of letters, starting with a surname that exists, each syllable short."""
     words = re.findall(r"[^\W\d_]+", nfc(text))
-    if not 2 <= len(words) <= 7 or any(len(word) > 7 for word in words):
-        return False
+    if not 2 <= len(words) <= 7 or any(len(word) > 7 for word in words) or words[-1].lower() == "thị":
+        return False  # nobody's name ends in `Thị`: the last syllable stands in the next row
     return key(words[0]) in _SURNAME_KEYS
 
 
@@ -410,7 +410,7 @@ def repair_phrases(text: str) -> tuple[str, float]:
 _SYMBOL_REPAIRS = (
     (re.compile(r"^[QO0][DĐ]{1,2}(?=[-/.]|$)"), "QĐ"),
     (re.compile(r"^N[DÐ](?=[-/.]|$)"), "NĐ"),
-    (re.compile(r"^(?:TTR|TTr|TTt|TTI|TTx)(?=[-/.]|$)"), "TTr"),
+    (re.compile(r"^(?:TTR|TTr|TTt|TTI|TTx|TIr|Tlr|TTT|Tĩr|TTrr)(?=[-/.]|$)"), "TTr"),
     (re.compile(r"-?(?:UBN[DÐ]|UBNĐ|UBNO|U8ND|ƯBND|ỤBND|ÚBND|UBMD)"), "-UBND"),
     (re.compile(r"HĐN[DĐ]|HDND"), "HĐND"),
 )

@@ -124,6 +124,7 @@ def _with_unread_lines(
         left, top = max(0, left - 2 * margin), max(0, top - margin)
         picture = dark_ink(pixels[top : bottom + margin, left : right + 2 * margin])
         found = _read_at(engine, picture, dpi, "line", left, top)
+        found = [w for w in found if not any(_overlap(w.box, other.box) > 0.3 for other in words)]
         sure = [w for w in found if w.confidence >= 0.6 and is_plausible(w.text)]
         if found and _NUMBER_LABEL.fullmatch(found[0].text):
             found = found[:1]  # what stands behind it is read by ocr.handwriting

@@ -193,14 +193,14 @@ def test_only_levels_and_provinces_are_repaired():
 
 def test_agency_from_heading_lines():
     lines = {
-        ("UBND HUYỆN LỤC YÊN", "ỦY BAN NHÂN DÂN", "XÃ TÂN LẬP"): ("Ủy ban nhân dân xã Tân Lập", "Ủy ban nhân dân huyện Lục Yên"),
+        ("UBND HUYỆN LỤC YÊN", "ỦY BAN NHÂN DÂN", "XÃ TÂN LẬP"): ("Ủy ban nhân dân xã Tân Lập", "UBND huyện Lục Yên"),
         ("ỦY BAN NHÂN DÂN", "XÃ TÂN LẬP, HUYỆN LỤC YÊN", "TỈNH YÊN BÁI"): ("Ủy ban nhân dân xã Tân Lập", ""),
         ("ỦY BAN NHÂN DÂN HUYỆN TRẠM", "TẤU", "PHÒNG TÀI CHÍNH - KẾ HOẠCH"):
             ("Phòng Tài chính - Kế hoạch", "Ủy ban nhân dân huyện Trạm Tấu"),
         ("UBND TỈNH YÊN BÁI", "SỞ NÔNG NGHIỆP VÀ PHÁT TRIỂN", "NÔNG THÔN"):
-            ("Sở Nông nghiệp và Phát triển nông thôn", "Ủy ban nhân dân tỉnh Yên Bái"),
+            ("Sở Nông nghiệp và Phát triển nông thôn", "UBND tỉnh Yên Bái"),
         ("ỦY BAN NHÂN DÂN XÃ", "PHÒNG LÁI"): ("Ủy ban nhân dân xã Phòng Lái", ""),
-        ("UBND QUẬN 8", "ỦY BAN NHÂN DÂN", "PHƯỜNG 7"): ("Ủy ban nhân dân Phường 7", "Ủy ban nhân dân Quận 8"),
+        ("UBND QUẬN 8", "ỦY BAN NHÂN DÂN", "PHƯỜNG 7"): ("Ủy ban nhân dân Phường 7", "UBND Quận 8"),
         ("CHÍNH PHỦ",): ("Chính phủ", ""),
     }  # fmt: skip
     for printed, (name, parent) in lines.items():

@@ -111,7 +111,7 @@ def test_a_position_is_not_accepted_when_the_block_around_it_was_not_read_whole(
     ("lines", "name"),
     [
         (("SỞ NÔNG NGHIỆP VÀ MÔI", "TRƯỜNG TỈNH HÀ NAM", "CHI CỤC KIỂM LÂM"), ("Chi cục Kiểm Lâm", "Sở Nông nghiệp và Môi trường tỉnh Hà Nam")),
-        (("UBND HUYỆN ĐẮK MIL", "PHÒNG QUẢN LÝ ĐÔ"), ("Phòng Quản lý đô thị", "Ủy ban nhân dân huyện Đắk Mil")),
+        (("UBND HUYỆN ĐẮK MIL", "PHÒNG QUẢN LÝ ĐÔ"), ("Phòng Quản lý đô thị", "UBND huyện Đắk Mil")),
     ],
 )  # fmt: skip
 def test_departments_whose_name_is_broken_or_cut(lines, name):
@@ -179,7 +179,7 @@ def test_a_letter_has_no_title():
     assert reading.type == "cong_van" and found["trich_yeu"] == "V/v rà soát sổ hộ tịch giấy năm 2022"
     assert (
         found["co_quan_ban_hanh"] == "Sở Tư pháp"
-        and found["co_quan_chu_quan"] == "Ủy ban nhân dân tỉnh Nam Định"
+        and found["co_quan_chu_quan"] == "UBND tỉnh Nam Định"
     )
     assert found["nguoi_ky"] == "Vũ Thị Hồng Nhung" and found["so_ky_hieu"] == "410/STP-HCTP"
 

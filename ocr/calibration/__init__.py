@@ -12,30 +12,37 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from ocr.agencies import is_closed_name
 from ocr.checks import Report
 from ocr.classify import Kind
 from ocr.fields.evidence import Found
-from ocr.fields.syllables import odd_name_syllables, odd_words
+from ocr.fields.syllables import doubtful_accents, odd_name_syllables, odd_words, shouted_words
 from schemas.page import PageReading
 
 MODEL = Path(__file__).with_name("model.json")
+_BY_KIND = ("sure_word", "mean_word", "page_unsure", "label", "agreeing", "certainty", "changed", "odd", "kind")
+"""Evidence that weighs differently for a name, a date or a closed vocabulary."""
 _WORDED = frozenset({"name", "place", "agency", "text", "list", "subject", "date_words"})
 
 
 def features(
     name: str, item: Found, kind: Kind, reading: PageReading | None, report: Report
 ) -> dict[str, float]:
-    """Evidence for one value as numbers between about 0 and 1; `is_<kind>` is 1 for the kind of the value."""
+    """Evidence for one value as numbers between about 0 and 1; `is_<kind>` is 1 for the kind of the value, and
+    `<evidence> of <kind>` repeats evidence that weighs differently by kind."""
     words = [t.confidence for t in item.tokens if t.key] or [0.5]
     if item.gap_confidence is not None:
         words = [item.gap_confidence]
     quality = reading.quality if reading else None
     worded = item.kind in _WORDED
-    return {
+    value = item.value or ""
+    sure = min(1.0, -math.log10(max(1e-3, 1.0 - min(words))) / 2)
+    facts = {
         "bias": 1.0,
         "min_word": min(words),
         "mean_word": sum(words) / len(words),
-        "sure_word": min(1.0, -math.log10(max(1e-3, 1.0 - min(words))) / 2),
+        "sure_word": sure,
+        "sure_worded": sure if worded else 0.0,
         "unsure_words": min(1.0, sum(c < 0.9 for c in words) / 3),
         "label": item.label,
         "valid": float(item.valid),
@@ -47,13 +54,20 @@ def features(
         "kind": kind.confidence,
         "sharpness": quality.sharpness if quality else 0.0,
         "contrast": quality.contrast if quality else 0.0,
-        "long": min(1.0, len(item.value or "") / 100),
+        "long": min(1.0, len(value) / 100),
+        "rule": float(item.source == "rule"),
+        "accents": min(1.0, doubtful_accents(value) / 2) if worded else 0.0,
+        "shouted": min(1.0, float(shouted_words(value))) if item.kind in ("name", "place", "agency") else 0.0,
+        "closed": float(item.kind == "agency" and is_closed_name(value)),
+        "short_name": float(item.kind == "name" and len(value.split()) < 3),
         "born": float(bool(reading and reading.born_digital)),
-        "odd": min(1.0, odd_words(item.value or "") / 2) if worded else 0.0,
-        "odd_name": min(1.0, float(odd_name_syllables(item.value or ""))) if item.kind == "name" else 0.0,
+        "odd": min(1.0, odd_words(value) / 2) if worded else 0.0,
+        "odd_name": min(1.0, float(odd_name_syllables(value))) if item.kind == "name" else 0.0,
         **_page_facts(reading),
         f"is_{item.kind}": 1.0,
     }
+    facts["agreeing_accents"] = facts["agreeing"] * facts["accents"]  # the engine repeats an accent it prefers
+    return facts | {f"{name} of {item.kind}": facts[name] for name in _BY_KIND}
 
 
 def _page_facts(reading: PageReading | None) -> dict[str, float]:

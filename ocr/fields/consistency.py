@@ -116,6 +116,18 @@ def count_repeats(found: dict[str, Found], rows: list[Row]) -> None:
         words = [_plain(w) for w in item.value.split() if key(w)]
         if len(words) > 1 and text.count(" ".join(words)) > 1:
             item.agreed += 1
+        elif item.kind == "agency" and (own := _own_name(item.value)) and text.count(own) > 1:
+            item.agreed += 1
+
+
+_LEVEL = re.compile(r"\b(?:xã|phường|thị trấn|huyện|quận|thị xã|thành phố|tỉnh)\s+")
+
+
+def _own_name(agency: str) -> str:
+    """Name of the place an agency is called by, as it stands in text: `Ủy ban nhân dân huyện Lạc Sơn` → `lạc sơn`."""
+    parts = _LEVEL.split(agency)
+    words = [_plain(w) for w in parts[-1].split(",")[0].split() if key(w)] if len(parts) > 1 else []
+    return " ".join(words) if len(words) > 1 else ""
 
 
 def place_of_issue(found: dict[str, Found]) -> bool | None:

@@ -45,13 +45,51 @@ def read_form_fields(sheets: list[Sheet], kind: Kind, form: Form) -> dict[str, F
             if field.kind is ValueKind.DATE:
                 _date_by_hand(item, sheets, rows[hit.row], rows[hit.row].tokens[hit.end - 1].box[2])
             found[name] = item
+    _doubt_lost_groups(form, taken, found)
     text = RunningText.of([t for row in rows for t in row.tokens])
     for name, field in form.fields.items():
         if field.patterns and (field.first or name not in found or not found[name].valid):
             item = _by_pattern(field, text, rows, taken.get(field.after), hits)
+            if item is None and name not in found:
+                item = _written_behind_word(field, rows, taken.get(field.after))
             if item is not None:
                 found[name] = item
     return found
+
+
+def _doubt_lost_groups(form: Form, taken: dict[str, Hit], found: dict[str, Found]) -> None:
+    """Values of a part whose opening label was not read (the wife's or the husband's) may be those of another part."""
+    lost = {f.group for f in form.fields.values() if f.anchor and f.name not in taken}
+    if lost & set(form.columns):
+        lost |= set(form.columns)
+    for name, item in found.items():
+        if form.fields[name].group in lost:
+            item.certainty = min(item.certainty, 0.4)
+
+
+_LEADS = {ValueKind.DATE: "ngay", ValueKind.NUMBER: "so", ValueKind.CODE: "so"}
+
+
+def _written_behind_word(field: FieldForm, rows: list[Row], after: Hit | None) -> Found | None:
+    """An entry by hand that no pattern fits, behind its printed word in the rows of a label (`Số: 2?6 ngày 1/-2~20`)."""
+    lead = _LEADS.get(field.kind)
+    if lead is None or after is None:
+        return None
+    tokens = [t for row in rows[after.row : after.row + 4] for t in row.tokens]
+    start = tokens.index(rows[after.row].tokens[after.end - 1]) + 1
+    for at in range(start, len(tokens)):
+        if tokens[at].key != lead:
+            continue
+        behind: list[Token] = []
+        for token in tokens[at + 1 :]:
+            if token.key in _LEADS.values() or token.text.endswith(":") or token.box[1] > tokens[at].box[3]:
+                break
+            behind.append(token)
+        if any((t.handwritten or 0) >= 0.5 and t.text not in LINE_MARKS for t in behind):
+            printed = " ".join(t.text for t in behind)
+            parsed = parse(field, printed)
+            return Found(parsed.value, printed, behind, str(field.kind), label=0.7, valid=False, certainty=0.1, handwritten=True)
+    return None
 
 
 def _found(field: FieldForm, parts: list[list[Token]], score: float) -> Found | None:

@@ -11,6 +11,7 @@ from ocr.classify import Kind
 from ocr.fields.evidence import Found, clean_edges, strip_marks
 from ocr.fields.layout import Heading
 from ocr.fields.rows import Row, Sheet, Token, capital_share
+from ocr.fields.syllables import is_word
 from ocr.forms import Forms
 from ocr.normalise import fold, key, repair_phrases, tidy_sentence
 
@@ -117,7 +118,9 @@ def _centred(row: Row, centre: float, sheet: Sheet, first: bool) -> Row:
     tokens = row.tokens
     if first:
         for at in range(1, len(tokens) - 1):
-            if fold(tokens[at].text) in ("ve", "v/v") and fold(tokens[at + 1].text).startswith("viec"):
+            lead = tokens[:at]  # `Họp về việc …` keeps its first word
+            whole = at == 1 and lead[0].confidence > 0.8 and lead[0].text.istitle() and is_word(lead[0].text)
+            if fold(tokens[at].text) in ("ve", "v/v") and fold(tokens[at + 1].text).startswith("viec") and not whole:
                 return Row(tokens[at:], row.page, row.wide_gap)
     best, off = row, abs((row.box[0] + row.box[2]) / 2 - centre)
     if off < 0.03 * sheet.reading.width:
@@ -169,7 +172,7 @@ def read_letter_subject(heading: Heading, sheet: Sheet) -> None:
     right = max(heading.split, lead.box[0] + 0.25 * sheet.reading.width)
     right = min(right, _note_beside(rows[index : index + 8], heading, right))
     taken: list[list[Token]] = []
-    previous = rows[index]
+    previous, cut = rows[index], False
     for offset, row in enumerate(rows[index : index + 9]):
         tokens = row.tokens[at:] if offset == 0 else row.tokens
         column = _column_run(tokens, right, sheet.line_height, heading.fields.get("so_ky_hieu"))
@@ -182,10 +185,10 @@ def read_letter_subject(heading: Heading, sheet: Sheet) -> None:
         ):
             break
         box_left = column[0].box[0]
-        if offset and (box_left > right or column[-1].box[2] > right + 0.12 * sheet.reading.width):
-            break
-        if sum(t.confidence for t in column) / len(column) < 0.3:
-            break
+        cut = bool(offset) and (box_left > right or column[-1].box[2] > right + 0.12 * sheet.reading.width)
+        cut = cut or sum(t.confidence for t in column) / len(column) < 0.3
+        if cut:
+            break  # what follows directly could not be told apart from its neighbour, or not be read
         taken.append(column)
         previous = row
     tokens = [t for column in taken for t in clean_edges(column)]
@@ -193,6 +196,7 @@ def read_letter_subject(heading: Heading, sheet: Sheet) -> None:
     text = re.sub(r"^\W*[vV]\w?\s?[^\w\s]{1,2}\s?[vVwW]?\s+", "V/v ", text)
     if len(text) > 6:
         value, certainty = repair_phrases(strip_marks(text))
+        certainty = min(certainty, 0.4) if cut else certainty
         heading.fields["trich_yeu"] = Found(value, text, tokens, "subject", certainty=certainty)
 
 

@@ -65,11 +65,19 @@ class _Block:
     """Something that is no letter stands right before the position."""
 
 
-def _beside(name: Found, block: _Block) -> bool:
-    """True when name and position are not centred on one another: the beginning of one of them was lost."""
+def _centred_on(name: Found, block: _Block) -> bool:
+    """True when name and position are centred on one another: neither lost its beginning."""
     place, below = bounds(t.box for t in block.position_tokens), bounds(t.box for t in name.tokens)
-    height = name.tokens[0].height
-    return abs(place[0] + place[2] - below[0] - below[2]) / 2 > 1.6 * height
+    return abs(place[0] + place[2] - below[0] - below[2]) / 2 < 1.6 * name.tokens[0].height
+
+
+def _under_authority(block: _Block, sheet: Sheet) -> bool:
+    """True when the position stands right under its authority line and is centred on it."""
+    if not block.authority or block.inferred:
+        return False
+    above, place = (bounds(t.box for t in tokens) for tokens in (block.authority[-1][1], block.position_tokens))
+    beside = abs(above[0] + above[2] - place[0] - place[2]) / 2
+    return beside < 0.5 * sheet.line_height and place[1] - above[3] < sheet.line_height
 
 
 def read_signer(sheets: list[Sheet], form: Form | None) -> dict[str, Found]:
@@ -115,6 +123,7 @@ def _signer_on(sheet: Sheet, rows: list[Row], named: list[str]) -> dict[str, Fou
             tokens,
             "authority",
             certainty=min(sure for _, sure in lines),
+            valid=all(len(key(line)) > 4 for line, _ in lines),
         )
     if block.position:
         found["chuc_vu"] = Found(
@@ -127,7 +136,7 @@ def _signer_on(sheet: Sheet, rows: list[Row], named: list[str]) -> dict[str, Fou
     name = _read_name(sheet, pieces, block)
     if name:
         found["nguoi_ky"] = name
-    doubtful = block.damaged or name is None or not name.valid or _beside(name, block)
+    doubtful = block.damaged or not (_centred_on(name, block) if name and name.valid else _under_authority(block, sheet))
     if (position := found.get("chuc_vu")) and not position.agreed and doubtful:
         # what stands in front of the position (KT., PHÓ, Q.) or a line of the block may lie unread under the seal
         position.certainty = min(position.certainty, 0.4)
@@ -393,7 +402,7 @@ def _read_name(sheet: Sheet, pieces: list[Row], block: _Block) -> Found | None:
     score, name, tokens, repaired, shifted = best
     return Found(
         name, " ".join(t.text for t in tokens), tokens, "name", label=min(1.0, score / 1.5),
-        valid=looks_like_name(name), certainty=0.5 if repaired else 0.8 if shifted else 1.0,
+        valid=looks_like_name(name), certainty=0.5 if repaired else 0.45 if shifted else 1.0,
         handwritten=is_handwritten(tokens),
     )  # fmt: skip
 

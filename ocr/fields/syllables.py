@@ -128,3 +128,24 @@ def odd_words(text: str) -> int:
 def odd_name_syllables(name: str) -> int:
     """Syllables after the surname that are not usual in names: more often a misread accent than a rare name."""
     return sum(word.lower() not in NAME_SYLLABLES for word in nfc(name).split()[1:])
+
+
+_SHARP = str.maketrans("ấếố", "ẩểổ")
+
+
+def doubtful_accents(text: str) -> int:
+    """Syllables with a sharp accent over a circumflex (`Hiến`, `Tố`) that with a hook would be syllables as well: at the
+    size of print the two look alike, and the engine prefers the sharp one without doubting."""
+    found = 0
+    for word in re.findall(r"[^\W\d_]+", nfc(text)):
+        hooked = word.lower().translate(_SHARP)
+        # `thành phố`, `khu phố`: a word of the forms, and no name
+        found += hooked != word.lower() and word != "phố" and is_syllable(hooked)
+    return found
+
+
+def shouted_words(text: str) -> int:
+    """Words of capitals in a value that has small letters (`Đắk MII`): abbreviations, or letters taken for others."""
+    if text.isupper():
+        return 0
+    return sum(word.isupper() and len(word) > 1 for word in re.findall(r"[^\W\d_]+", nfc(text)))
