@@ -89,7 +89,8 @@ class Writer:
         first = [(a, b) for a in PLACES_FIRST for b in PLACES_SECOND]
         self.random.shuffle(first)
         self.communes = [
-            f"{self.random.choice(LEVELS)} {a} {b}, {self.random.choice(PROVINCES)}" for a, b in first[:COMMUNES]
+            f"{self.random.choice(LEVELS)} {a} {b}, {self.random.choice(PROVINCES)}"
+            for a, b in first[:COMMUNES]
         ]
         # A few communes bring most of the papers.
         self.commune_weights = [1 / (n + 5) for n in range(COMMUNES)]
@@ -181,7 +182,9 @@ def make(url: str, count: int, seed: int = 1) -> Made:
     return load(
         url,
         (
-            writer.record(n, f"B-MADE{seed}{n // CHUNK * CHUNK // 10_000:06}"[:32], f"U{(n // CHUNK) % UNITS:02}")
+            writer.record(
+                n, f"B-MADE{seed}{n // CHUNK * CHUNK // 10_000:06}"[:32], f"U{(n // CHUNK) % UNITS:02}"
+            )
             for n in range(count)
         ),
     )
@@ -249,11 +252,24 @@ def _rows(records: Sequence[Record]) -> Iterator[tuple[sa.Table, list[dict]]]:
         {"sha256": s, "name": f"{s[:8]}.pdf", "size": 1, "media_type": "application/pdf", "pages": STACK,
          "signed": False, "signature_notes": []} for s in sources
     ]  # fmt: skip
-    yield t.batch_files, [
-        {"id": f"F{s[:24]}", "batch": r.batch, "position": n, "path": f"{s[:8]}.pdf", "source": s, "status": "done"}
-        for n, (s, r) in enumerate(sources.items())
-    ]
-    yield t.pages, [{"source": r.source, "number": r.page, "status": "document", "rotation": 0} for r in records]
+    yield (
+        t.batch_files,
+        [
+            {
+                "id": f"F{s[:24]}",
+                "batch": r.batch,
+                "position": n,
+                "path": f"{s[:8]}.pdf",
+                "source": s,
+                "status": "done",
+            }
+            for n, (s, r) in enumerate(sources.items())
+        ],
+    )
+    yield (
+        t.pages,
+        [{"source": r.source, "number": r.page, "status": "document", "rotation": 0} for r in records],
+    )
     yield t.documents, [
         {"id": r.id, "batch": r.batch, "source": r.source, "pages": [r.page], "first_page": r.page, "type": r.kind,
          "type_confidence": 0.99, "rotation": 0, "status": "archived", "superseded": False, "version": 1,
@@ -281,7 +297,9 @@ def _load(connection: sa.Connection, table: sa.Table, rows: list[dict]) -> None:
         return
     # COPY knows no "unless it is there": batches reach over several chunks.
     if table is t.batches:
-        there = set(connection.scalars(sa.select(table.c.id).where(table.c.id.in_([row["id"] for row in rows]))))
+        there = set(
+            connection.scalars(sa.select(table.c.id).where(table.c.id.in_([row["id"] for row in rows])))
+        )
         rows = [row for row in rows if row["id"] not in there]
     with connection.connection.cursor() as cursor:
         with cursor.copy(f"COPY {table.name} ({', '.join(columns)}) FROM STDIN") as copy:

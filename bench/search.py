@@ -106,14 +106,20 @@ def _measured(url: str, database: str, count: int, asked: int) -> Measured:
         Times.of(wall),
         Times.of(busy),
         Times.of([answer[0] for answers in alone.values() for answer in answers]),
-        {s: (Times.of([a[0] for a in answers]), Times.of([a[1] for a in answers])) for s, answers in beside.items()},
+        {
+            s: (Times.of([a[0] for a in answers]), Times.of([a[1] for a in answers]))
+            for s, answers in beside.items()
+        },
         written,
     )
 
 
 def _ask(url: str, count: int) -> dict[str, list[list[float]]]:
     done = subprocess.run(
-        [sys.executable, "-m", "bench.search", "ask", url, str(count)], stdout=subprocess.PIPE, text=True, check=True
+        [sys.executable, "-m", "bench.search", "ask", url, str(count)],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
     )
     return json.loads(done.stdout)
 
@@ -191,11 +197,19 @@ def sizes(url: str) -> tuple[int, int]:
         if catalogue.is_sqlite:
             query = "SELECT name, pgsize FROM dbstat WHERE aggregate = TRUE"
             tables = dict(connection.exec_driver_sql(query).all())
-            index = sum(size for name, size in tables.items() if name.removeprefix("sqlite_autoindex_").startswith("search_"))
-            pages, size = (connection.exec_driver_sql(f"PRAGMA {p}").scalar() for p in ("page_count", "page_size"))
+            index = sum(
+                size
+                for name, size in tables.items()
+                if name.removeprefix("sqlite_autoindex_").startswith("search_")
+            )
+            pages, size = (
+                connection.exec_driver_sql(f"PRAGMA {p}").scalar() for p in ("page_count", "page_size")
+            )
             return index, pages * size
         index = sum(
-            connection.scalar(sa.text("SELECT pg_total_relation_size(CAST(:name AS regclass))"), {"name": name})
+            connection.scalar(
+                sa.text("SELECT pg_total_relation_size(CAST(:name AS regclass))"), {"name": name}
+            )
             for name in _SEARCH_TABLES
         )
         return index, connection.scalar(sa.text("SELECT pg_database_size(current_database())"))
@@ -231,14 +245,23 @@ def result(found: Sequence[Measured], asked: int) -> Result:
     for m in found:
         on = f"{m.database}, {m.count:,} records"
         rows += [
-            Row("95 % of searches beside a writer", on, m.wall.typical, "ms", TYPICAL, of=f"{asked} searches"),
+            Row(
+                "95 % of searches beside a writer", on, m.wall.typical, "ms", TYPICAL, of=f"{asked} searches"
+            ),
             Row("slowest search beside a writer", on, m.wall.worst, "ms", WORST, of=f"{asked} searches"),
             Row("95 % of searches beside a writer, worked on", on, m.busy.typical, "ms", TYPICAL),
             Row("slowest search beside a writer, worked on", on, m.busy.worst, "ms", WORST),
             Row("half of searches beside a writer", on, m.wall.middle, "ms"),
             Row("95 % of searches, no writer", on, m.alone.typical, "ms"),
             Row("slowest search, no writer", on, m.alone.worst, "ms"),
-            Row("documents a second taken in meanwhile", on, m.written, "/s", float(RATE) * 0.98, at_most=False),
+            Row(
+                "documents a second taken in meanwhile",
+                on,
+                m.written,
+                "/s",
+                float(RATE) * 0.98,
+                at_most=False,
+            ),
             Row("loading", on, m.made.seconds, "s"),
             Row("loading, the part of search", on, m.made.index_seconds, "s"),
             Row("size of what search keeps", on, m.index_bytes / 1e6, "MB"),

@@ -62,8 +62,20 @@ def _draw(result: Result, path: Path) -> None:
     for database, colour in (("sqlite", "#1f5fa8"), ("postgresql", "#b06a20")):
         counts = result.series.get(f"{database} count", [])
         called = _DATABASES[database]
-        times.plot(counts, result.series.get(f"{database} busy", []), "o-", color=colour, label=f"{called}, 95 % worked on")
-        times.plot(counts, result.series.get(f"{database} typical", []), "o:", color=colour, label=f"{called}, 95 % by the clock")
+        times.plot(
+            counts,
+            result.series.get(f"{database} busy", []),
+            "o-",
+            color=colour,
+            label=f"{called}, 95 % worked on",
+        )
+        times.plot(
+            counts,
+            result.series.get(f"{database} typical", []),
+            "o:",
+            color=colour,
+            label=f"{called}, 95 % by the clock",
+        )
         sizes.plot(counts, result.series.get(f"{database} index", []), "o-", color=colour, label=called)
     times.axhline(50, color="#b02020", linewidth=1, linestyle="--", label="limit")
     times.set(xscale="log", xlabel="records", ylabel="milliseconds a search", ylim=(0, None))

@@ -56,7 +56,10 @@ def questions(catalogue: Catalogue, count: int, seed: int = 1) -> list[Question]
     rnd = random.Random(seed)
     samples = _samples(catalogue, rnd, count)
     sorts = rnd.choices(list(MIX), list(MIX.values()), k=count)
-    return [Question(sort, Query(**_ASKED[sort](rnd, sample))) for sort, sample in zip(sorts, samples, strict=False)]
+    return [
+        Question(sort, Query(**_ASKED[sort](rnd, sample)))
+        for sort, sample in zip(sorts, samples, strict=False)
+    ]
 
 
 def _samples(catalogue: Catalogue, rnd: random.Random, count: int) -> list[Sample]:
@@ -77,7 +80,9 @@ def _samples(catalogue: Catalogue, rnd: random.Random, count: int) -> list[Sampl
         ):
             values[document][name] = value
     return [
-        Sample(row.kind, row.agency, row.issued, row.text, row.dossier_code, row.doc_code, values[row.document])
+        Sample(
+            row.kind, row.agency, row.issued, row.text, row.dossier_code, row.doc_code, values[row.document]
+        )
         for row in rows
     ]
 
@@ -91,7 +96,11 @@ def _misspelled(rnd: random.Random, name: str) -> str:
     word = words[at]
     i = rnd.randrange(1, len(word) - 1)
     words[at] = rnd.choice(
-        [word[:i] + word[i + 1 :], word[:i] + word[i + 1] + word[i] + word[i + 2 :], word[:i] + "x" + word[i + 1 :]]
+        [
+            word[:i] + word[i + 1 :],
+            word[:i] + word[i + 1] + word[i] + word[i + 2 :],
+            word[:i] + "x" + word[i + 1 :],
+        ]
     )
     return " ".join(words)
 
@@ -118,14 +127,25 @@ _ASKED: dict[str, Callable[[random.Random, Sample], dict]] = {
     "filters": lambda rnd, s: {"kind": (s.kind,), "agency": (s.agency,), "year": (int(s.issued[:4]),)},
     "filters and words": lambda rnd, s: rnd.choice(
         [
-            {"text": fold(s.name.split()[-1]), "kind": (s.kind,), "issued_from": s.issued, "issued_to": s.issued},
+            {
+                "text": fold(s.name.split()[-1]),
+                "kind": (s.kind,),
+                "issued_from": s.issued,
+                "issued_to": s.issued,
+            },
             {"text": "nguyen van", "agency": (s.agency,)},
             {"text": "uy ban nhan dan", "validity": ("revoked",)},
+            {"text": "nguyen thi", "validity": ("in_force",)},
             {"name": fold(s.name), "year": (int(s.issued[:4]),)},
         ]
     ),
-    "with facets": lambda rnd, s: {"text": rnd.choice((fold(s.name), "nguyen van", _words(rnd, s))), "facets": True},
-    "nothing to find": lambda rnd, s: {"text": f"{rnd.choice('bcdghklmn')}uzzwq {rnd.randrange(10**7, 10**8)}"},
+    "with facets": lambda rnd, s: {
+        "text": rnd.choice((fold(s.name), "nguyen van", _words(rnd, s))),
+        "facets": True,
+    },
+    "nothing to find": lambda rnd, s: {
+        "text": f"{rnd.choice('bcdghklmn')}uzzwq {rnd.randrange(10**7, 10**8)}"
+    },
 }
 
 

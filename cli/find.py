@@ -28,7 +28,10 @@ def find(
     context: typer.Context,
     words: list[str] = typer.Argument(None, metavar="[TỪ…]", help="Từ cần tìm. / Words to find."),
     id_number: str = typer.Option(
-        None, "--id-number", metavar="SỐ", help="Số định danh của chủ giấy tờ, đúng cả số. / Owner's identity number, exact."
+        None,
+        "--id-number",
+        metavar="SỐ",
+        help="Số định danh của chủ giấy tờ, đúng cả số. / Owner's identity number, exact.",
     ),
     name: str = typer.Option(None, "--name", metavar="TÊN", help="Tên chủ giấy tờ. / Owner's name."),
     number: str = typer.Option(None, "--number", metavar="SỐ", help="Số, hoặc cả số và ký hiệu. / Number."),
@@ -44,15 +47,21 @@ def find(
         None, "--to", formats=["%Y-%m-%d"], metavar="NGÀY", help="Ban hành đến hết ngày. / Issued until."
     ),
     dossier: str = typer.Option(None, "--dossier", metavar="MÃ", help="Mã hồ sơ. / Dossier code."),
-    tthc: str = typer.Option(None, "--tthc", metavar="MÃ", help="Mã thủ tục hành chính. / Code of the procedure."),
-    code: str = typer.Option(None, "--code", metavar="MÃ", help="DocCode hoặc mã kết quả. / Code of the record."),
+    tthc: str = typer.Option(
+        None, "--tthc", metavar="MÃ", help="Mã thủ tục hành chính. / Code of the procedure."
+    ),
+    code: str = typer.Option(
+        None, "--code", metavar="MÃ", help="DocCode hoặc mã kết quả. / Code of the record."
+    ),
     validity: list[str] = typer.Option(
         [],
         "--validity",
         metavar="HIỆU_LỰC",
         help="in_force, expired, revoked, replaced, not_yet, unknown. / Validity.",
     ),
-    unit: list[str] = typer.Option([], "--unit", metavar="ĐƠN_VỊ", help="Mã đơn vị giữ. / Unit that keeps it."),
+    unit: list[str] = typer.Option(
+        [], "--unit", metavar="ĐƠN_VỊ", help="Mã đơn vị giữ. / Unit that keeps it."
+    ),
     limit: int = typer.Option(
         20, "--limit", min=1, max=1000, metavar="SỐ", help="Nhiều nhất bao nhiêu. / At most."
     ),
@@ -60,7 +69,9 @@ def find(
     cursor: str = typer.Option(
         None, "--cursor", metavar="DẤU", help="Trang sau, theo dấu của trang trước. / Next page."
     ),
-    facets: bool = typer.Option(False, "--facets", help="Đếm theo loại, cơ quan, năm… / Count by kind, agency, year…"),
+    facets: bool = typer.Option(
+        False, "--facets", help="Đếm theo loại, cơ quan, năm… / Count by kind, agency, year…"
+    ),
     to_file: Path = typer.Option(
         None, "--export", metavar="TỆP", help="Ghi mọi kết quả ra .csv hoặc .xlsx. / All results as a table."
     ),
@@ -84,7 +95,9 @@ def find(
         query = Query(**asked, limit=limit, offset=offset, cursor=cursor, facets=facets)
     except ValidationError as error:
         first_problem = error.errors()[0]
-        raise WrongUse(f"--{'-'.join(str(p) for p in first_problem['loc'][:1])}: {first_problem['msg']}") from error
+        raise WrongUse(
+            f"--{'-'.join(str(p) for p in first_problem['loc'][:1])}: {first_problem['msg']}"
+        ) from error
     if to_file is not None:
         _export(call, query, to_file)
         return

@@ -13,7 +13,8 @@ from schemas.people import Right
 
 def add_to(app: typer.Typer) -> None:
     app.command(
-        name="validity", help="Hiệu lực của giấy tờ; ghi nhận thu hồi, thay thế. / Validity of a record; record changes."
+        name="validity",
+        help="Hiệu lực của giấy tờ; ghi nhận thu hồi, thay thế. / Validity of a record; record changes.",
     )(validity)
 
 
@@ -25,13 +26,21 @@ def validity(
         None, "--replaced-by", metavar="MÃ2", help="Đã được thay bằng giấy tờ này. / Replaced by this record."
     ),
     until: datetime = typer.Option(
-        None, "--in-force-until", formats=["%Y-%m-%d"], metavar="NGÀY", help="Còn hiệu lực đến hết ngày. / In force until."
+        None,
+        "--in-force-until",
+        formats=["%Y-%m-%d"],
+        metavar="NGÀY",
+        help="Còn hiệu lực đến hết ngày. / In force until.",
     ),
     unlimited: bool = typer.Option(
-        False, "--in-force", help="Còn hiệu lực, không thời hạn; cũng để bỏ ghi nhận nhầm. / In force without limit."
+        False,
+        "--in-force",
+        help="Còn hiệu lực, không thời hạn; cũng để bỏ ghi nhận nhầm. / In force without limit.",
     ),
     why: str = typer.Option("", "--why", metavar="LÝ_DO", help="Vì sao. / Why."),
-    source: str = typer.Option("", "--source", metavar="CĂN_CỨ", help="Văn bản làm căn cứ. / Paper that says so."),
+    source: str = typer.Option(
+        "", "--source", metavar="CĂN_CỨ", help="Văn bản làm căn cứ. / Paper that says so."
+    ),
     who: str = typer.Option(None, "--user", metavar="TÊN", help="Người thực hiện. / Who does it."),
     as_json: bool = typer.Option(False, "--json", help="In ra một tài liệu JSON. / One JSON document."),
 ) -> None:
@@ -80,7 +89,9 @@ def validity(
         return
     say(f"{row.id}: {VALIDITIES[now]}. {clean(reason)}")
     for a in history:
-        what = VALIDITIES[a.state] + (f" bằng {a.replaced_by}" if a.replaced_by else "") + (
-            f" đến {a.until}" if a.until else ""
+        what = (
+            VALIDITIES[a.state]
+            + (f" bằng {a.replaced_by}" if a.replaced_by else "")
+            + (f" đến {a.until}" if a.until else "")
         )
         say(f"  {moment(a.at)}  {clean(a.who)}: {what}; {clean(a.why)} ({clean(a.source)})")

@@ -145,7 +145,9 @@ def _hit_facts(hit: Hit) -> dict:
         "issued": hit.issued,
         "agency": hit.agency,
         "unit": hit.unit,
-        "snippets": [{"field": s.field, "text": s.text, "marks": [list(m) for m in s.marks]} for s in hit.snippets],
+        "snippets": [
+            {"field": s.field, "text": s.text, "marks": [list(m) for m in s.marks]} for s in hit.snippets
+        ],
     }
 
 
@@ -153,7 +155,14 @@ def all_pages(catalogue: Catalogue, query: Query, actor: Actor, *, at_most: int)
     """All results of a query, a thousand at a time, as they stood when it began."""
     asked = completed(catalogue, query, actor)
     asked = asked.model_copy(
-        update={"limit": 1_000, "offset": 0, "facets": False, "highlights": False, "total": False, "cursor": None}
+        update={
+            "limit": 1_000,
+            "offset": 0,
+            "facets": False,
+            "highlights": False,
+            "total": False,
+            "cursor": None,
+        }
     )
     given = 0
     while given < at_most:

@@ -73,7 +73,9 @@ def export_found(
             for hits in all_pages(catalogue, query, actor, at_most=ROWS_AT_MOST + 1):
                 more = written + len(hits) > ROWS_AT_MOST
                 hits = hits[: ROWS_AT_MOST - written]
-                looked(catalogue, actor, [hit.id for hit in hits], action="listed", detail={"file": path.name})
+                looked(
+                    catalogue, actor, [hit.id for hit in hits], action="listed", detail={"file": path.name}
+                )
                 for hit in hits:
                     write(_cells(masked_hit(hit, actor, settings), kind_name))
                 written += len(hits)
@@ -84,7 +86,9 @@ def export_found(
         except OSError:
             os.rename(part, path)  # a stick or share without hard links
     except OSError as error:
-        raise (DiskFull if error.errno in _NO_SPACE else SystemFault)(f"{path.name}: {error.strerror}") from error
+        raise (DiskFull if error.errno in _NO_SPACE else SystemFault)(
+            f"{path.name}: {error.strerror}"
+        ) from error
     finally:
         part.unlink(missing_ok=True)
     return Exported(written, not more)

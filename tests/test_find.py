@@ -22,7 +22,7 @@ from storage.search import Query
 from tests.sohoa_command import schema_of, small_office, sohoa
 
 ALL = Actor.local("lan")
-NASTY = ("=HYPERLINK(\"http://x\")", "+1", "-2", "@SUM(A1)", "\tx", "\rx")
+NASTY = ('=HYPERLINK("http://x")', "+1", "-2", "@SUM(A1)", "\tx", "\rx")
 
 
 @pytest.fixture
@@ -45,7 +45,11 @@ class TestAnswer:
     def test_it_is_as_the_schema_says(self, office) -> None:
         _, catalogue = office
         recorded(catalogue, *(person(n, "Nguyễn Văn Ân") for n in range(1, 5)), coding=CODING)
-        for query in (Query(text="nguyễn văn", limit=2, facets=True), Query(text="nguyne van"), Query(text="không có")):
+        for query in (
+            Query(text="nguyễn văn", limit=2, facets=True),
+            Query(text="nguyne van"),
+            Query(text="không có"),
+        ):
             jsonschema.validate(found_facts(find(catalogue, query, ALL)), schema_of("find"))
         facts = found_facts(find(catalogue, Query(text="nguyen van an", limit=2), ALL))
         assert facts["total"] == 4 and facts["next_cursor"] and facts["hits"][0]["validity"] == "in_force"
@@ -62,7 +66,9 @@ class TestAnswer:
         found = masked_found(find(catalogue, Query(text="nguyễn văn"), actor), actor, settings)
         shown = repr(found_facts(found))
         assert "0790950000" not in shown and found.hits[0].fields["so_dinh_danh"] == "•••001"
-        assert {s.field for s in found.hits[0].snippets} == {"ho_ten"}  # anything may stand in the running text
+        assert {s.field for s in found.hits[0].snippets} == {
+            "ho_ten"
+        }  # anything may stand in the running text
         everything = masked_found(find(catalogue, Query(text="nguyễn văn"), ALL), ALL, settings)
         assert {s.field for s in everything.hits[0].snippets} == {"ho_ten", "text"}
         by_number = masked_found(find(catalogue, Query(text="079095000001"), actor), actor, settings)
@@ -98,7 +104,9 @@ class TestTables:
     @pytest.fixture
     def nasty(self, office):
         home, catalogue = office
-        recorded(catalogue, *(person(n, value) for n, value in enumerate(NASTY, 1)), person(9, "Nguyễn \x07Văn Ân"))
+        recorded(
+            catalogue, *(person(n, value) for n, value in enumerate(NASTY, 1)), person(9, "Nguyễn \x07Văn Ân")
+        )
         return load_settings(home), catalogue
 
     def test_csv_has_no_formulas(self, nasty, tmp_path: Path) -> None:
@@ -122,10 +130,16 @@ class TestTables:
         export_found(catalogue, Query(), path, actor=ALL, settings=settings)
         rows = list(load_workbook(path).active.iter_rows())
         assert len(rows) == len(NASTY) + 2
-        assert all(cell.data_type in ("s", "inlineStr", "n") and not (cell.data_type == "n" and cell.value) for r in rows for cell in r)
+        assert all(
+            cell.data_type in ("s", "inlineStr", "n") and not (cell.data_type == "n" and cell.value)
+            for r in rows
+            for cell in r
+        )
         assert any(cell.value == NASTY[0] for r in rows for cell in r)
 
-    def test_nothing_is_overwritten_and_nothing_half_written(self, nasty, tmp_path: Path, monkeypatch) -> None:
+    def test_nothing_is_overwritten_and_nothing_half_written(
+        self, nasty, tmp_path: Path, monkeypatch
+    ) -> None:
         settings, catalogue = nasty
         path = tmp_path / "a.csv"
         export_found(catalogue, Query(), path, actor=ALL, settings=settings)
@@ -160,7 +174,9 @@ class TestTables:
     def test_all_pages_gives_every_record_once(self, office) -> None:
         _, catalogue = office
         recorded(catalogue, *(person(n, "Nguyễn Văn Ân") for n in range(1, 40)))
-        hits = [hit.id for hits in all_pages(catalogue, Query(text="nguyen"), ALL, at_most=30) for hit in hits]
+        hits = [
+            hit.id for hits in all_pages(catalogue, Query(text="nguyen"), ALL, at_most=30) for hit in hits
+        ]
         assert len(hits) == len(set(hits)) == 30
 
 
@@ -172,7 +188,9 @@ class TestCommand:
         assert [h["id"] for h in one["hits"]] == [rows[2].id]
         page = sohoa("find", "nguyen", "van", "--limit", "3", "--facets", "--json", home=home).json("find")
         assert page["facets"]["kind"] == {"giay_khai_sinh": 4}
-        rest = sohoa("find", "nguyen", "van", "--cursor", page["next_cursor"], "--json", home=home).json("find")
+        rest = sohoa("find", "nguyen", "van", "--cursor", page["next_cursor"], "--json", home=home).json(
+            "find"
+        )
         assert len(rest["hits"]) == 1
         for_people = sohoa("find", "nguyne", "van", "--facets", home=home)
         assert for_people.code == 0 and "nguyen" in for_people.out and "Giấy khai sinh 4" in for_people.out

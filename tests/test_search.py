@@ -117,7 +117,9 @@ def matches(catalogue: Catalogue, text: str) -> list[tuple[int, str]]:
 
 
 class TestWords:
-    @pytest.mark.parametrize("text", ["nguyen thi anh", "NGUYEN THI ANH", "Nguyễn Thị Ánh", "NGUYEN THI ÁNH", "Nguyễn  thị,ánh"])
+    @pytest.mark.parametrize(
+        "text", ["nguyen thi anh", "NGUYEN THI ANH", "Nguyễn Thị Ánh", "NGUYEN THI ÁNH", "Nguyễn  thị,ánh"]
+    )
     def test_accents_and_case_do_not_matter(self, people: Catalogue, text: str) -> None:
         assert set(pages(people, text)) == {1, 2, 3, 4}
 
@@ -130,7 +132,12 @@ class TestWords:
         assert matches(people, "Nguyễn Thị Ánh") == [(2, "exact"), (3, "exact"), (1, "whole"), (4, "words")]
 
     def test_without_accents_whole_names_come_first(self, people: Catalogue) -> None:
-        assert matches(people, "nguyen thi anh") == [(2, "whole"), (1, "whole"), (3, "together"), (4, "words")]
+        assert matches(people, "nguyen thi anh") == [
+            (2, "whole"),
+            (1, "whole"),
+            (3, "together"),
+            (4, "words"),
+        ]
 
     @pytest.mark.parametrize("text", ["Hoà", "hòa", "HOA", "đặng thị hòa", "dang thi hoa"])
     def test_both_places_of_tone_marks_and_dd(self, people: Catalogue, text: str) -> None:
@@ -170,7 +177,9 @@ class TestWords:
         assert pages(catalogue, "12345") == [1]
         assert pages(catalogue, "12354") == [] and pages(catalogue, "1234") == []
 
-    @pytest.mark.parametrize("text", ['" OR 1', "a' | 'b", "* NEAR(a b)", "\\ & ! ( :*", "^nguyên4 #id:1 =x _a_b", "%", "\0"])
+    @pytest.mark.parametrize(
+        "text", ['" OR 1', "a' | 'b", "* NEAR(a b)", "\\ & ! ( :*", "^nguyên4 #id:1 =x _a_b", "%", "\0"]
+    )
     def test_nothing_typed_is_taken_for_a_command(self, people: Catalogue, text: str) -> None:
         assert search(people, Query(text=text)).total in (0, 4)
 
@@ -240,7 +249,9 @@ class TestFilters:
 
     def test_the_same_state_from_the_database_and_from_the_record(self, catalogue: Catalogue) -> None:
         days = (None, "2026-11-21", "2026-11-22", "2026-11-23")
-        papers = [person(n + 1, valid_from=a, valid_to=b) for n, (a, b) in enumerate(itertools.product(days, days))]
+        papers = [
+            person(n + 1, valid_from=a, valid_to=b) for n, (a, b) in enumerate(itertools.product(days, days))
+        ]
         rows = recorded(catalogue, *papers)
         from storage.search import Validity, validity_of
 
@@ -379,11 +390,17 @@ class TestPages:
     def test_a_cursor_belongs_to_its_question(self, catalogue: Catalogue) -> None:
         recorded(catalogue, *(person(n, "Nguyễn An") for n in range(1, 5)))
         cursor = search(catalogue, Query(text="an", limit=2)).next_cursor
-        for wrong in ({"text": "nguyen"}, {"text": "an", "kind": ("quyet_dinh",)}, {"text": "an", "visible_made_by": "x"}):
+        for wrong in (
+            {"text": "nguyen"},
+            {"text": "an", "kind": ("quyet_dinh",)},
+            {"text": "an", "visible_made_by": "x"},
+        ):
             with pytest.raises(WrongUse):
                 search(catalogue, Query(cursor=cursor, **wrong))
 
-    @pytest.mark.parametrize("cursor", ["", "x", "é", "AAAA", "e30", "bnVsbA", "eyJxdWVyeSI6MX0", "W10", "x" * 5000])
+    @pytest.mark.parametrize(
+        "cursor", ["", "x", "é", "AAAA", "e30", "bnVsbA", "eyJxdWVyeSI6MX0", "W10", "x" * 5000]
+    )
     def test_what_is_no_cursor_is_refused(self, catalogue: Catalogue, cursor: str) -> None:
         with pytest.raises(WrongUse):
             search(catalogue, Query(text="an", cursor=cursor))
@@ -400,13 +417,17 @@ class TestPages:
 class TestMany:
     """Some thousands of made records: common words, estimates, the walk over the newest ones."""
 
-    @pytest.mark.parametrize("text", ["uy ban nhan dan", "nguyen van", "nguyen thi anh", "tro cap xa hoi", "le thi hoa"])
+    @pytest.mark.parametrize(
+        "text", ["uy ban nhan dan", "nguyen van", "nguyen thi anh", "tro cap xa hoi", "le thi hoa"]
+    )
     def test_what_is_found_is_what_there_is(self, many: Catalogue, truth, text: str) -> None:
         from storage.search.terms import words
 
         asked = set(words(text))
         expected = {
-            r.id for r in truth if asked <= set(words(" ".join([r.text, r.kind, *r.fields.values(), r.id, r.doc_code])))
+            r.id
+            for r in truth
+            if asked <= set(words(" ".join([r.text, r.kind, *r.fields.values(), r.id, r.doc_code])))
         }
         found = search(many, Query(text=text, fuzzy=False, limit=1_000))
         assert found.total_is is TotalIs.EXACT and found.total == len(expected)

@@ -24,10 +24,16 @@ def states(catalogue: Catalogue, **asked) -> dict[str, str]:
 
 class TestStates:
     def test_acts_stand_above_dates(self, catalogue: Catalogue) -> None:
-        row, other = recorded(catalogue, paper([1], valid_from="2026-01-01", valid_to="2026-12-31"), paper([2]))
+        row, other = recorded(
+            catalogue, paper([1], valid_from="2026-01-01", valid_to="2026-12-31"), paper([2])
+        )
         assert validity_of(row, TODAY) == "in_force"
         row = record_act(catalogue, row.id, Act("revoked", **WHY), who="lan")
-        assert validity_of(row, TODAY) == "revoked" and "thu hồi" in why(row, TODAY) and "cấp sai" in why(row, TODAY)
+        assert (
+            validity_of(row, TODAY) == "revoked"
+            and "thu hồi" in why(row, TODAY)
+            and "cấp sai" in why(row, TODAY)
+        )
         row = record_act(catalogue, row.id, Act("replaced", replaced_by=other.id, **WHY), who="lan")
         assert validity_of(row, TODAY) == "replaced" and other.id in why(row, TODAY)
         row = record_act(catalogue, row.id, Act("in_force", until=date(2026, 1, 31), **WHY), who="lan")
@@ -54,9 +60,13 @@ class TestStates:
         from made_catalogue import file_in
 
         file = file_in(catalogue)
-        (row,) = catalogue.record_file(file.id, pages=[], documents=[paper([1], valid_to="2026-12-31")], total=1)
+        (row,) = catalogue.record_file(
+            file.id, pages=[], documents=[paper([1], valid_to="2026-12-31")], total=1
+        )
         record_act(catalogue, row.id, Act("revoked", **WHY), who="lan")
-        (row,) = catalogue.record_documents(file.id, [paper([1], text="QUYẾT ĐỊNH mới", valid_to="2030-01-01")])
+        (row,) = catalogue.record_documents(
+            file.id, [paper([1], text="QUYẾT ĐỊNH mới", valid_to="2030-01-01")]
+        )
         assert validity_of(row, TODAY) == "revoked" and row.valid_to == "2030-01-01"
 
 
@@ -69,7 +79,9 @@ class TestActs:
         (event,) = [e for e in catalogue.events(row.id) if e.what == "validity_recorded"]
         assert event.detail["state"] == "revoked" and event.who == "lan"
 
-    @pytest.mark.parametrize("change", ["UPDATE validity_acts SET state = 'in_force'", "DELETE FROM validity_acts"])
+    @pytest.mark.parametrize(
+        "change", ["UPDATE validity_acts SET state = 'in_force'", "DELETE FROM validity_acts"]
+    )
     def test_it_cannot_be_rewritten(self, catalogue: Catalogue, change: str) -> None:
         (row,) = recorded(catalogue, paper([1]))
         record_act(catalogue, row.id, Act("revoked", **WHY), who="lan")

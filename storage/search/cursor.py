@@ -43,7 +43,11 @@ def read(query: Query) -> Place:
         spelled = Spelled(**facts.pop("spelled"))
         strings = [*spelled.beginnings, *(w for words in spelled.others for w in words), facts["today"]]
         numbers = [facts[name] for name in ("tier", "below", "newest", "total")]
-        if type(spelled.unknown) is not bool or not all(isinstance(s, str) for s in strings) or not all(type(n) is int and n >= 0 for n in numbers):
+        if (
+            type(spelled.unknown) is not bool
+            or not all(isinstance(s, str) for s in strings)
+            or not all(type(n) is int and n >= 0 for n in numbers)
+        ):
             raise ValueError("wrong kind of value")
         place = Place(spelled=spelled, **facts)
     except (ValueError, TypeError, KeyError, AttributeError, binascii.Error, RecursionError) as error:

@@ -23,7 +23,13 @@ def count_facets(
     """Counts over these rows. `complete`: they are all results, not only the newest."""
     r = search_rows.c
     validity = state_on(today, query.without_limit)
-    chosen = (r.kind, sa.func.coalesce(r.agency, ""), sa.func.coalesce(sa.func.substr(r.issued, 1, 4), ""), validity, r.unit)
+    chosen = (
+        r.kind,
+        sa.func.coalesce(r.agency, ""),
+        sa.func.coalesce(sa.func.substr(r.issued, 1, 4), ""),
+        validity,
+        r.unit,
+    )
     rows = connection.execute(sa.select(*chosen).where(among(connection, r.id, numbers))).all()
     # By columns, not by groups in the database: agencies times units times years are as many as rows.
     counters = [Counter(column) for column in zip(*rows, strict=True)] or [Counter()] * len(chosen)

@@ -107,7 +107,10 @@ def state_on(today: date, without_limit: frozenset[str]) -> sa.ColumnElement[str
         (r.state.in_((Validity.REVOKED, Validity.REPLACED)), r.state),
         (r.valid_from > day, Validity.NOT_YET),
         (r.valid_to < day, Validity.EXPIRED),
-        (sa.or_(r.valid_to.is_not(None), r.state == "in_force", r.kind.in_(sorted(without_limit))), Validity.IN_FORCE),
+        (
+            sa.or_(r.valid_to.is_not(None), r.state == "in_force", r.kind.in_(sorted(without_limit))),
+            Validity.IN_FORCE,
+        ),
         else_=Validity.UNKNOWN,
     )
 

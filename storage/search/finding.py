@@ -36,6 +36,7 @@ beginning as well."""
 FEW = 10
 """So few results with the words as typed (or as beginnings) that typing errors are considered."""
 
+
 @dataclass(frozen=True)
 class Found:
     """One page of an answer."""
@@ -53,7 +54,9 @@ class Found:
     def total_text(self) -> str:
         """`12`, `10.000+`, `khoảng 380.000`."""
         number = f"{self.total:,}".replace(",", ".")
-        return {TotalIs.EXACT: number, TotalIs.AT_LEAST: f"{number}+", TotalIs.ABOUT: f"khoảng {number}"}[self.total_is]
+        return {TotalIs.EXACT: number, TotalIs.AT_LEAST: f"{number}+", TotalIs.ABOUT: f"khoảng {number}"}[
+            self.total_is
+        ]
 
 
 def search(catalogue: Database, query: Query) -> Found:
@@ -61,7 +64,7 @@ def search(catalogue: Database, query: Query) -> Found:
 
     Raises WrongUse for a cursor of another query, CatalogueUnavailable.
     """
-    with catalogue.read() as connection:
+    with catalogue.at_one_moment() as connection:
         page, place = matching(connection, query)
         records = found_records(connection, [number for number, _ in page.numbers])
     asked = Asked.of(f"{query.text} {query.name or ''}")
@@ -118,7 +121,9 @@ def matching(connection: sa.Connection, query: Query) -> tuple[Page, cursor.Plac
     numbers, following = _page(reader, tiers, wanted, place, query)
     facets = None
     if query.facets:
-        newest_ones = reader.newest_matching(_with(wanted, _widest(asked, place.spelled)), below=place.newest + 1)
+        newest_ones = reader.newest_matching(
+            _with(wanted, _widest(asked, place.spelled)), below=place.newest + 1
+        )
         facets = count_facets(connection, *newest_ones, query, today)
     others = dict.fromkeys(w for words in place.spelled.others for w in words)
     return Page(numbers, following, facets, tuple(others)), place
@@ -157,7 +162,9 @@ def _begun(
         if sum(n.number for n in numbers) < FEW:
             others_near(connection, asked, spelled)
             if (wrong := misspelled(asked, spelled)) is not None:
-                numbers.append(reader.count(_with(wanted, but(wrong, tried)), below=place.below, at_most=at_most))
+                numbers.append(
+                    reader.count(_with(wanted, but(wrong, tried)), below=place.below, at_most=at_most)
+                )
     total = sum(n.number for n in numbers)
     if any(n.estimated for n in numbers):
         total_is = TotalIs.ABOUT
@@ -224,5 +231,3 @@ def _page(
 def _with(wanted: Wanted, expression: Expression | None) -> Wanted:
     parts = [part for part in (expression, wanted.expression) if part is not None]
     return Wanted(every(parts) if parts else None, wanted.rows)
-
-

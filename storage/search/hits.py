@@ -44,7 +44,9 @@ def found_records(connection: sa.Connection, numbers: Sequence[int]) -> dict[int
     text = sa.func.substr(d.text, 1, LOOKED_AT).label("text")
     query = sa.select(r.id.label("number"), text, b.unit, b.made_by, *(d[name] for name in _SHOWN))
     query = query.join_from(search_rows, t.documents, r.document == d.id).join(t.batches, b.id == d.batch)
-    rows = {row.number: row for row in connection.execute(query.where(among(connection, r.id, numbers))).all()}
+    rows = {
+        row.number: row for row in connection.execute(query.where(among(connection, r.id, numbers))).all()
+    }
     ids = [row.id for row in rows.values()]
     values: dict[str, dict[str, str | None]] = {i: {} for i in ids}
     query = sa.select(f.document, f.name, f.value).where(among(connection, f.document, ids))

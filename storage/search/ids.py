@@ -17,8 +17,6 @@ COMMON = 0.02
 """Share of records from which a word is common enough to be met by walking the newest records."""
 WINDOW = 1_500
 """Newest records that are walked on PostgreSQL before its index is asked for all that match."""
-
-
 FACETED = 2_000
 """Newest results that are looked at to count kinds, agencies, years."""
 
@@ -59,20 +57,20 @@ class Reader:
     def newest(self) -> int:
         return self.connection.scalar(sa.select(sa.func.max(search_rows.c.id))) or 0
 
-    def ids(self, wanted: Wanted, *, below: int, limit: int, skip: int = 0) -> list[int]:
+    def ids(self, wanted: Wanted, *, below: int, limit: int) -> list[int]:
         """Numbers lower than `below`, highest first."""
         if wanted.expression is None:
             r = search_rows.c
             query = sa.select(r.id).where(r.id < below, *wanted.rows).order_by(r.id.desc())
-            return list(self.connection.scalars(query.limit(limit).offset(skip)).all())
+            return list(self.connection.scalars(query.limit(limit)).all())
         if self.is_sqlite:
-            return list(self.connection.scalars(self._fts(wanted, below).limit(limit).offset(skip)).all())
+            return list(self.connection.scalars(self._fts(wanted, below).limit(limit)).all())
         if self._is_common(wanted.expression):
-            found = self._walk(wanted, below, limit + skip)
-            if len(found) >= limit + skip:
-                return found[skip:]
+            found = self._walk(wanted, below, limit)
+            if len(found) >= limit:
+                return found
         found = self._gin(wanted, below)
-        query = sa.select(found.c.id).order_by(found.c.id.desc()).limit(limit).offset(skip)
+        query = sa.select(found.c.id).order_by(found.c.id.desc()).limit(limit)
         return list(self.connection.scalars(query).all())
 
     def first(self, wanted: Wanted, *, below: int, limit: int, at_most: int) -> tuple[list[int], Counted]:
@@ -97,7 +95,9 @@ class Reader:
         """For each of these rows the first step that it answers."""
         s = search_terms.c
         if not self.is_sqlite:
-            step = sa.case(*((s.terms.op("@@")(_parsed(e)), n) for n, e in enumerate(steps)), else_=len(steps))
+            step = sa.case(
+                *((s.terms.op("@@")(_parsed(e)), n) for n, e in enumerate(steps)), else_=len(steps)
+            )
             query = sa.select(s.id, step).where(among(self.connection, s.id, numbers))
             return dict(self.connection.execute(query).all())
         query = sa.select(s.id, s.terms).where(among(self.connection, s.id, numbers))
@@ -109,7 +109,9 @@ class Reader:
 
     def count(self, wanted: Wanted, *, below: int, at_most: int) -> Counted:
         if wanted.expression is None:
-            query = sa.select(search_rows.c.id).where(search_rows.c.id < below, *wanted.rows).limit(at_most + 1)
+            query = (
+                sa.select(search_rows.c.id).where(search_rows.c.id < below, *wanted.rows).limit(at_most + 1)
+            )
         elif self.is_sqlite:
             query = self._fts(wanted, below).limit(at_most + 1)
         else:

@@ -83,8 +83,21 @@ def _facts(connection: sa.Connection, ids: Sequence[str]) -> dict[str, Facts]:
         fields[row.document].append((row.name, row.value, row.printed))
     query = (
         sa.select(
-            d.id, d.type, d.text, d.status, d.dossier_code, d.doc_code, d.result_code, d.digitised_code, d.code_office,
-            d.valid_from, d.valid_to, d.validity_state, d.validity_until, b.unit, b.made_by,
+            d.id,
+            d.type,
+            d.text,
+            d.status,
+            d.dossier_code,
+            d.doc_code,
+            d.result_code,
+            d.digitised_code,
+            d.code_office,
+            d.valid_from,
+            d.valid_to,
+            d.validity_state,
+            d.validity_until,
+            b.unit,
+            b.made_by,
         )  # fmt: skip
         .join(t.batches, b.id == d.batch)
         .where(among(connection, d.id, ids), ~d.superseded, d.status != DocumentStatus.REJECTED)
@@ -118,7 +131,11 @@ def _before(connection: sa.Connection, ids: Sequence[str]) -> dict[str, sa.Row]:
     r, s = search_rows.c, search_terms.c
     # Only SQLite has to say what it takes out.
     terms = s.terms if connection.dialect.name == "sqlite" else sa.null().label("terms")
-    query = sa.select(r.id, r.document, terms).join(search_terms, s.id == r.id).where(among(connection, r.document, ids))
+    query = (
+        sa.select(r.id, r.document, terms)
+        .join(search_terms, s.id == r.id)
+        .where(among(connection, r.document, ids))
+    )
     return {row.document: row for row in connection.execute(query)}
 
 
@@ -153,7 +170,9 @@ def _insert(connection: sa.Connection, records: Sequence[tuple[int, Facts, set[s
 def _update(connection: sa.Connection, records: Sequence[tuple[sa.Row, Facts, set[str]]]) -> None:
     r, s = search_rows.c, search_terms.c
     for row, facts, terms in records:
-        values = {name: value for name, value in _row(row.id, facts).items() if name not in ("id", "document")}
+        values = {
+            name: value for name, value in _row(row.id, facts).items() if name not in ("id", "document")
+        }
         connection.execute(search_rows.update().where(r.id == row.id).values(**values))
         if connection.dialect.name != "sqlite":
             statement = search_terms.update().where(s.id == row.id, s.terms.is_distinct_from(_VECTOR))

@@ -124,7 +124,9 @@ def misspelled(asked: Asked, spelled: Spelled) -> Expression | None:
         return asked.with_words(choices)
     typed = [[word] for word in asked.words]
     return any_of(
-        asked.with_words([*typed[:n], others, *typed[n + 1 :]]) for n, others in enumerate(spelled.others) if others
+        asked.with_words([*typed[:n], others, *typed[n + 1 :]])
+        for n, others in enumerate(spelled.others)
+        if others
     )
 
 

@@ -90,7 +90,11 @@ def why(row: DocumentRow, today: date, without_limit: frozenset[str] = frozenset
     if state is Validity.EXPIRED:
         return f"Hết hiệu lực từ sau ngày {_day(until)}{reason}."
     if state is Validity.IN_FORCE:
-        return f"Còn hiệu lực đến hết ngày {_day(until)}{reason}." if until else f"Còn hiệu lực, không thời hạn{reason}."
+        return (
+            f"Còn hiệu lực đến hết ngày {_day(until)}{reason}."
+            if until
+            else f"Còn hiệu lực, không thời hạn{reason}."
+        )
     return "Chưa rõ thời hạn hiệu lực: giấy không ghi hoặc chưa đọc được; ghi nhận bằng sohoa validity."
 
 

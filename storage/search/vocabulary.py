@@ -100,10 +100,14 @@ def _seen(connection: sa.Connection, words: Iterable[str]) -> dict[str, int]:
     return {row.word: row.seen for row in connection.execute(query)}
 
 
-def among(connection: sa.Connection, column: sa.Column, values: Sequence[str | int]) -> sa.ColumnElement[bool]:
+def among(
+    connection: sa.Connection, column: sa.Column, values: Sequence[str | int]
+) -> sa.ColumnElement[bool]:
     """`column IN values` with the values in one parameter: the same statement however many there are."""
     if connection.dialect.name == "sqlite":
-        return column.in_(sa.select(sa.column("value")).select_from(sa.func.json_each(json.dumps(list(values)))))
+        return column.in_(
+            sa.select(sa.column("value")).select_from(sa.func.json_each(json.dumps(list(values))))
+        )
     kind = sa.BigInteger if isinstance(column.type, sa.Integer) else sa.Text
     return column == sa.any_(sa.literal(list(values), postgresql.ARRAY(kind)))
 
@@ -121,7 +125,12 @@ def _write(connection: sa.Connection, seen: Mapping[str, int]) -> None:
 
 
 def _write_parts(connection: sa.Connection, words: set[str]) -> None:
-    rows = [{"part": key, "word": w} for w in sorted(words) if w.isalpha() and len(w) >= LONG - 2 for key in _kept(w)]
+    rows = [
+        {"part": key, "word": w}
+        for w in sorted(words)
+        if w.isalpha() and len(w) >= LONG - 2
+        for key in _kept(w)
+    ]
     if rows:
         connection.execute(insert(connection, search_word_parts).on_conflict_do_nothing(), rows)
 
