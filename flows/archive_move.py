@@ -100,13 +100,14 @@ class _Mover:
     told: Told
 
     def go(self) -> Moved:
-        total = Transferred()
+        total, before = Transferred(), None
         for number in range(ROUNDS):
             done = self._round("copying" if number == 0 else "catching_up", total)
             if done.problems:
                 return self._moved(total, switched=False)
-            if done.objects <= FEW:
-                break
+            if done.objects <= FEW or (before is not None and done.objects > before / 2):
+                break  # little is left, or writers are faster than the copying and have to wait for the rest
+            before = done.objects
         with switch.held(self.settings.home, exclusive=True):
             done = self._round("catching_up", total)
             if done.problems:

@@ -28,7 +28,7 @@ class S3Settings(BaseModel):
     attempts: int = Field(3, ge=1, le=10)
     """How often a request that met a fault of the network or the server is made before it counts as failed."""
     connections: int = Field(8, ge=1, le=64)
-    """Connections a process keeps open at most, and requests made at once."""
+    """Requests that a listing makes at once."""
     single_put_bytes: int = Field(64_000_000, ge=1_000_000, le=5_000_000_000)
     """Up to here an object is sent in one request, held in memory; beyond, in parts."""
     part_bytes: int = Field(16_000_000, ge=5_242_880, le=1_000_000_000)

@@ -92,7 +92,8 @@ def test_move_to_s3_and_back(run, home: Path, s3_url: str, s3_keys: S3Server) ->
 
 
 def test_an_address_with_a_key_is_refused_without_repeating_it(run) -> None:
-    code, out, err = run("archive", "move", "--to", "s3://AK:SK-secret@bucket/x?endpoint=https://host")
+    keys = "AK:SK-secret"
+    code, out, err = run("archive", "move", "--to", f"s3://{keys}@bucket/x?endpoint=https://host")
     assert code == 3 and "SK-secret" not in out + err
 
 

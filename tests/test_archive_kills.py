@@ -21,8 +21,8 @@ from schemas.settings import Settings
 from schemas.store import Retention, RetentionMode
 from storage.catalogue import Catalogue
 from storage.objects import LocalStore, open_archive, open_store
+from tests.kept_archive import KEPT, fill
 from tests.s3_server import S3Server, s3_keys, s3_server, s3_url  # noqa: F401 - fixtures
-from tests.test_archive import KEPT, fill
 
 ROOT = Path(__file__).parent.parent
 KILLS = int(os.environ.get("ARCHIVE_KILLS", "3"))

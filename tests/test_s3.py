@@ -78,9 +78,10 @@ class TestAddress:
         assert first.address.prefix == "kho lưu/"
 
     def test_keys_in_the_address_are_refused_and_not_repeated(self) -> None:
+        keys = "AK-secret-1:SK-secret-2"
         for url in (
-            "s3://AK-secret-1:SK-secret-2@bucket/x?endpoint=https://host",
-            "s3://bucket/x?endpoint=https://AK-secret-1:SK-secret-2@host",
+            f"s3://{keys}@bucket/x?endpoint=https://host",
+            f"s3://bucket/x?endpoint=https://{keys}@host",
             "s3://bucket/x?endpoint=https://host&secret=SK-secret-2",
         ):
             with pytest.raises(BadSettings) as refused:

@@ -33,6 +33,7 @@ from storage.objects.s3_errors import translated
 Answer = TypeVar("Answer")
 FIRST_WAIT = 0.2
 """Seconds before the second attempt; then four times as long, with some chance in it."""
+KEPT_OPEN = 32
 PAGE = 1000
 """Rows of a listing; S3 gives no more."""
 SLOWEST = 20_000
@@ -231,7 +232,8 @@ class Wire:
                 secure=self.address.secure,
                 region=self.address.region or None,
                 http_client=_Pool(
-                    maxsize=self.settings.connections,
+                    # Kept open, not a bound: more threads than that make connections of their own.
+                    maxsize=max(KEPT_OPEN, self.settings.connections),
                     timeout=urllib3.Timeout(
                         connect=self.settings.connect_seconds, read=self.settings.answer_seconds
                     ),
