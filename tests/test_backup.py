@@ -40,7 +40,7 @@ from tests.test_register_kills import KILLED, child, ended
 
 pytest_plugins = ["catalogue_fixtures", "s3_server"]
 
-KILLS = int(os.environ.get("SOHOA_KILLS", "8"))
+KILLS = int(os.environ.get("KEEPING_KILLS", "8"))
 
 
 class Home:
