@@ -24,6 +24,7 @@ setup-dev:
 
 run: setup ## Chạy thử: số hoá hồ sơ mẫu vào sohoa-data, ký, chứng thực, kiểm tra / digitise the samples, sign, certify, verify
 	.venv/bin/sohoa init --home "$(HOME_FOLDER)"
+	scripts/demo.sh "$(HOME_FOLDER)" before
 	.venv/bin/sohoa digitise "$(STACKS)" --home "$(HOME_FOLDER)" || [ $$? -eq 1 ] # 1: done, something needs a person
 	scripts/demo.sh "$(HOME_FOLDER)"
 

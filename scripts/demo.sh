@@ -1,16 +1,36 @@
 #!/usr/bin/env bash
-# After `sohoa digitise`: check one record, sign what is checked, certify one copy, verify both, refuse a forgery.
-# Everything is signed with the demo keys of the home folder and marked so on every page.
+# What a trial shows around `sohoa digitise`. Everything is signed with the demo keys of the home folder and marked so.
+#
+#   scripts/demo.sh HOME before   the plan as it stands: what is in force, from the sample lists
+#   scripts/demo.sh HOME          check one record, sign what is checked, certify one copy, verify both, refuse a forgery;
+#                                 find a record without accents, fetch it, its history and audit; the plan has moved
 set -euo pipefail
-home=${1:?usage: scripts/demo.sh HOME}
+home=${1:?usage: scripts/demo.sh HOME [before]}
 export SOHOA_HOME=$home OMP_THREAD_LIMIT=1
 # Codes and books need an agency code (QĐ 20/2020/QĐ-TTg); this one is for the trial only, nothing is written to sohoa.toml.
 export SOHOA_OFFICE__CODE=${SOHOA_OFFICE__CODE:-H26.99} SOHOA_OFFICE__NAME=${SOHOA_OFFICE__NAME:-UBND xã Thử Nghiệm}
 sohoa=.venv/bin/sohoa python=.venv/bin/python
 out=$home/demo
+step() { printf '\n== %s\n' "$1"; }
+person() { "$@" || [ $? -eq 1 ]; } # exit code 1: done, but something needs a person
+progress() { # one line a kind would be long: the sums
+    "$sohoa" plan status --json 2>/dev/null | "$python" -c '
+import json, sys
+lines = json.load(sys.stdin)["lines"]
+def total(name): return sum(line[name] or 0 for line in lines)
+print(f"Còn hiệu lực {total('"'in_force'"')}, đã số hoá {total('"'digitised'"')}, đã ký {total('"'signed'"')}, "
+      f"còn thiếu {total('"'missing'"')} kết quả trong danh sách.")' || true
+}
+
+if [ "${2:-}" = before ]; then
+    step "Kế hoạch trước khi số hoá / the plan before"
+    "$sohoa" plan import samples/lists/ho-so-quy-2-2022.csv --period 2022Q2 --unit "$SOHOA_OFFICE__CODE"
+    person "$sohoa" plan import samples/lists/ket-qua-con-hieu-luc.csv --kind results --unit "$SOHOA_OFFICE__CODE"
+    progress
+    exit 0
+fi
 rm -rf "$out"
 mkdir -p "$out"
-step() { printf '\n== %s\n' "$1"; }
 
 step "Người kiểm tra xác nhận một giấy tờ / a checker confirms one record"
 record=$("$sohoa" review list --json | "$python" -c '
@@ -53,3 +73,27 @@ if "$sohoa" verify "$forged"; then
     exit 1
 fi
 rm -f "$forged"
+
+if [ -n "${id:-}" ]; then
+    step "Tìm không dấu, lấy bản đã kiểm tra / find without accents, fetch it verified"
+    words=$("$sohoa" show "$id" --json | "$python" -c '
+import json, sys, unicodedata
+values = [f["value"] for f in json.load(sys.stdin)["fields"].values() if f["value"] and len(f["value"].split()) > 1]
+folded = unicodedata.normalize("NFD", max(values, key=len).casefold().replace("đ", "d"))
+words = "".join(c if c.isalnum() else " " for c in folded if not unicodedata.combining(c)).split()
+print(" ".join(words[:4]))')
+    printf '$ sohoa find %s\n' "$words"
+    "$sohoa" find $words | head -8
+    "$sohoa" get "$id" --to "$out/lay-lai.pdf" --purpose "chạy thử"
+
+    step "Lịch sử và nhật ký của giấy tờ ấy / its history and audit"
+    "$sohoa" show "$id" | tail -12
+    "$sohoa" audit list --object "$id" | head -8
+    "$sohoa" audit check
+fi
+
+step "Kế hoạch sau khi số hoá / the plan after"
+person "$sohoa" plan match
+progress
+person "$sohoa" plan missing | tail -6
+person "$sohoa" plan report --quarter 2022Q2 --to "$out"
