@@ -78,17 +78,17 @@ if [ -n "${id:-}" ]; then
     step "Tìm không dấu, lấy bản đã kiểm tra / find without accents, fetch it verified"
     words=$("$sohoa" show "$id" --json | "$python" -c '
 import json, sys, unicodedata
-values = [f["value"] for f in json.load(sys.stdin)["fields"].values() if f["value"] and len(f["value"].split()) > 1]
-folded = unicodedata.normalize("NFD", max(values, key=len).casefold().replace("đ", "d"))
+fields = {name: f["value"] for name, f in json.load(sys.stdin)["fields"].items() if f["value"] and " " in f["value"]}
+named = [value for name, value in fields.items() if name.endswith("ho_ten")] or sorted(fields.values(), key=len, reverse=True)
+folded = unicodedata.normalize("NFD", named[0].casefold().replace("đ", "d"))
 words = "".join(c if c.isalnum() else " " for c in folded if not unicodedata.combining(c)).split()
 print(" ".join(words[:4]))')
     printf '$ sohoa find %s\n' "$words"
-    "$sohoa" find $words | head -8
+    "$sohoa" find $words | sed -n 1,8p
     "$sohoa" get "$id" --to "$out/lay-lai.pdf" --purpose "chạy thử"
 
-    step "Lịch sử và nhật ký của giấy tờ ấy / its history and audit"
-    "$sohoa" show "$id" | tail -12
-    "$sohoa" audit list --object "$id" | head -8
+    step "Lịch sử của giấy tờ ấy trong nhật ký: ai làm gì, ai xem / its history in the audit chain"
+    "$sohoa" audit list --object "$id"
     "$sohoa" audit check
 fi
 
