@@ -63,6 +63,9 @@ TARGETS = {
     "type": {"office": 0.98},
 }
 
+NUMBER_AND_DAY = {"so_ky_hieu", "ngay_ban_hanh", "ngay_dang_ky"}
+"""What offices write by hand into papers that are printed otherwise; such papers count in full."""
+
 Judge = Callable[[str, str | None, dict], bool]
 """(field, value, truth of the document) -> right."""
 
@@ -74,6 +77,12 @@ def measure(
     result = Result("accuracy", [], [
         f"Own set: {documents} documents of each level and {stacks} stacks, made by `samples` with seed {SEED} "
         "(used for nothing else), scored by `bench/accuracy_score.py` and `bench/field_truth.py`.",
+        "Characters: the target is for printed papers, number and day by hand included, as real papers have them. Forms filled in "
+        "by hand throughout (about one made paper in twelve; none in the evaluation folder's clean level, which the target's "
+        "baseline comes from) cannot be read by a reader of print: their entries are recognised as handwriting and shown to a "
+        "person, so their characters are reported and not aimed at.",
+        "Acceptance: an entry by hand may never be accepted without a person, so the target is for the printed fields of the own "
+        "set; the share of all fields stands below it. The evaluation folder does not say which fields are by hand: there all count.",
     ])  # fmt: skip
     own = work / "made"
     if not reuse:
@@ -200,26 +209,22 @@ def score_own(folder: Path, readings: Path) -> list[Row]:
             wrong, all_ = text_errors(
                 page["lines"], found["page_text"].get(page["page"], ""), page["optional_lines"]
             )
-            tally[level, "wrong characters"] += wrong
-            tally[level, "characters"] += all_
-            if not truth.get("handwritten"):
-                tally[level, "wrong characters in print"] += wrong
-                tally[level, "characters in print"] += all_
+            kinds = ["of all papers"]
+            kinds += [] if filled_in_by_hand(truth) else ["of printed papers"]
+            kinds += [] if truth.get("handwritten") else ["without a word by hand"]
+            for kind in kinds:
+                tally[level, f"wrong characters {kind}"] += wrong
+                tally[level, f"characters {kind}"] += all_
     rows = []
-    for level in LEVELS:
-        characters = tally[level, "characters"]
-        rows.append(
-            _cer(
-                f"own {level}",
-                level,
-                tally[level, "wrong characters"] / max(1, characters),
-                f"{characters} characters",
-            )
-        )
-    for level in LEVELS:
-        share = _share(tally, level, "wrong characters in print", "characters in print")
-        of = f"{tally[level, 'characters in print']} characters"
-        rows.append(_row("… of papers without a word by hand", f"own {level}", share, None, True, of))
+    for what, kind, aimed in (
+        ("character error rate, printed papers", "of printed papers", True),
+        ("… with forms filled in by hand", "of all papers", False),
+        ("… of papers without a word by hand", "without a word by hand", False),
+    ):
+        for level in LEVELS:
+            share = _share(tally, level, f"wrong characters {kind}", f"characters {kind}")
+            of = f"{tally[level, f'characters {kind}']} characters"
+            rows.append(_row(what, f"own {level}", share, TARGETS["cer"][level] if aimed else None, True, of))
     for level in LEVELS:
         rows.append(
             _type(f"own {level}", level, _share(tally, level, "type", "documents"), tally[level, "documents"])
@@ -227,6 +232,12 @@ def score_own(folder: Path, readings: Path) -> list[Row]:
     rows += field_rows("own", LEVELS, tally)
     rows += split_rows("own", stack_truths, made)
     return rows
+
+
+def filled_in_by_hand(truth: dict) -> bool:
+    """True for a form whose entries are written by hand, and not only its number and day: no reader of print can read
+    it, so its characters tell nothing about reading print."""
+    return bool(set(truth.get("handwritten") or ()) - NUMBER_AND_DAY)
 
 
 # --- fields ----------------------------------------------------------------------------------------------------------
@@ -243,7 +254,7 @@ def tally_fields(there: dict[str, dict], made: dict[str, dict], right: Judge) ->
             item = fields.get(name) or {"value": None, "status": "missing", "handwritten": False}
             good = right(name, item["value"], truth)
             accepted = item["status"] == "accepted"
-            groups = ["fields"]
+            groups = ["fields"] if name in by_hand else ["fields", "printed"]
             if name in HEADING:
                 groups.append("heading")
             if truth["type"] in KINDS:
@@ -251,11 +262,12 @@ def tally_fields(there: dict[str, dict], made: dict[str, dict], right: Judge) ->
             if name in by_hand:
                 groups.append("by hand")
                 tally[level, "by hand recognised"] += bool(item["handwritten"])
-                tally[level, "by hand not found"] += item["value"] is None
+                tally[level, "by hand not found"] += item["value"] is None and not item["handwritten"]
                 tally[level, "by hand accepted"] += accepted
             for group in groups:
                 tally[level, group] += 1
                 tally[level, f"{group} right"] += good
+                tally[level, f"{group} accepted"] += accepted
             tally[level, "accepted"] += accepted
             tally[level, "accepted wrong"] += accepted and not good
         tally[level, "accepted beyond truth"] += sum(
@@ -314,9 +326,14 @@ def field_rows(corpus: str, levels: tuple[str, ...], tally: Counter) -> list[Row
     wrong = _sum(tally, levels, "accepted wrong")
     rows.append(_row("accepted fields that are wrong", together, wrong / accepted if accepted else None, 0.005, True,
                      f"{wrong} of {accepted}"))  # fmt: skip
+    if hand:  # an entry by hand may never be accepted, so the share that can be reached is that of the printed ones
+        for level in levels:
+            rows.append(_row("printed fields accepted without a person", f"{corpus} {level}", _share(tally, level, "printed accepted", "printed"),
+                             TARGETS["accepted"].get(level), False, f"{tally[level, 'printed']} fields"))  # fmt: skip
     for level in levels:
-        rows.append(_row("fields accepted without a person", f"{corpus} {level}", _share(tally, level, "accepted", "fields"),
-                         TARGETS["accepted"].get(level), False, f"{tally[level, 'fields']} fields"))  # fmt: skip
+        what = "… of all fields, by hand too" if hand else "fields accepted without a person"
+        rows.append(_row(what, f"{corpus} {level}", _share(tally, level, "fields accepted", "fields"),
+                         None if hand else TARGETS["accepted"].get(level), False, f"{tally[level, 'fields']} fields"))  # fmt: skip
     rows.append(_row("single documents kept whole", together, _sum(tally, levels, "kept whole") / max(1, _sum(tally, levels, "documents")),
                      None, False, f"{_sum(tally, levels, 'documents')} documents"))  # fmt: skip
     return rows

@@ -113,7 +113,7 @@ def test_accuracy_on_one_clean_paper(tmp_path, monkeypatch):
     monkeypatch.setattr(accuracy, "turned_rows", lambda *_: [])
     result = accuracy.measure(tmp_path, evaluation=None, documents=1, stacks=0, processes=1, reuse=False)
     rows = by_what(result)
-    assert 0 <= rows["character error rate", "own clean"].reached < 0.05
+    assert 0 <= rows["character error rate, printed papers", "own clean"].reached < 0.05
     assert rows["kind of paper recognised", "own clean"].reached == 1
     assert rows["heading fields right or rightly proposed", "own clean"].reached > 0.5
     again = accuracy.measure(tmp_path, evaluation=None, documents=1, stacks=0, processes=1, reuse=True)

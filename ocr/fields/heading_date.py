@@ -141,6 +141,10 @@ def _put_date(heading: Heading, best: _DateRow) -> None:
         source="digits" if digits_used else "ocr", gap_confidence=min(confidences) if confidences else None,
         agreed=int(agreeing == len(parts) and not digits_used),
     )  # fmt: skip
+    own, elsewhere = gap_of(sheet, "ngay", best.row), gap_of(sheet, "ngay")
+    if elsewhere is not None and elsewhere.handwritten >= 0.5 and own is not elsewhere:
+        # the line of place and date is filled in by hand and could not be parsed: this is a date of the text
+        heading.fields["ngay_ban_hanh"].certainty = 0.4
 
 
 def _tokens_in(row: Row, start: int, end: int) -> list[Token]:

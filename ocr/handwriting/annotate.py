@@ -162,7 +162,8 @@ def _read_gap(gap: Gap, pixels: np.ndarray, prior: float) -> GapReading:
     top, bottom = ink_rows(gap.box, pixels)
     free = (gap.free[0], top, gap.free[1], bottom)
     if (
-        free[2] - free[0] > 0.6 * (bottom - top)
+        not gap.printed
+        and free[2] - free[0] > 0.6 * (bottom - top)
         and not marks(without_slivers(cut_out(pixels, free, 0.0))).any()
     ):
         return GapReading(kind=gap.kind, box=free, text="", confidence=0.95, handwritten=0.0)
