@@ -101,3 +101,25 @@ def test_packages(office, tmp_path):
     assert office("package", "make", "--dossier", "H26.12-1-1")[0] == 2
     path.write_bytes(path.read_bytes()[:-9])
     assert office("package", "check", path)[0] == 3
+
+
+def test_the_nightly_flow_of_prefect_yaml(office, monkeypatch):
+    """Without a server: what it does and tells. That the deployment leads to it."""
+    import importlib
+
+    import yaml
+
+    from flows import prefect_keeping
+    from tests.sohoa_command import ROOT
+
+    told = {}
+    monkeypatch.setattr(prefect_keeping, "create_table_artifact", lambda rows, **more: told.update(rows=rows))
+    report = prefect_keeping.fixity_flow.fn(str(office.home))
+    assert report["objects"] == 4 and "findings" not in report
+    assert {"Số liệu": "Đã kiểm tra", "Giá trị": 4} in told["rows"]
+    entries = yaml.safe_load((ROOT / "prefect.yaml").read_text("utf-8"))["deployments"]
+    (fixity,) = [entry for entry in entries if entry["name"] == "fixity"]
+    module, _, name = fixity["entrypoint"].partition(":")
+    flow = getattr(importlib.import_module(module.removesuffix(".py").replace("/", ".")), name)
+    flow.validate_parameters(fixity["parameters"])
+    assert fixity["schedules"][0]["cron"]

@@ -22,12 +22,16 @@ from schemas.errors import NotAllowedNow, NotFound, TargetExists
 from schemas.keeping_errors import AlreadyHere, PackageInvalid
 from schemas.packages import PackageKind
 from schemas.settings import Office, Settings
+from schemas.signing import Verdict
+from signing.verify import verify_file
 from storage.catalogue import tables as t
 from storage.objects import original_key
 from storage.packages import xml_schemas
 from storage.packages.bagit import check_bag, make_bag
 from storage.packages.mets import METS
 from storage.packages.rows import rows_of
+from tests import attacks
+from tests.attack_pki import Pki
 from tests.made_archive import archived, bytes_of, small_archive
 from tests.test_register_kills import KILLED, child, ended
 
@@ -220,6 +224,26 @@ class TestTakenIn:
             import_package(there, path, who="hoa")
             assert sorted(ids(there)) == sorted(ids(archive)) and check_sanity(there, hashed=True).sound
         assert kills >= KILLS
+
+
+def test_signatures_are_valid_after_the_way(empty, tmp_path):
+    """Signed, archived, packed, zipped, taken into an empty system: the file there verifies as it did here."""
+    pki = Pki()
+    trust = pki.trust(tmp_path / "trust", pki.crls())
+    official = pki.issue("Nguyễn Văn A")
+    signed = attacks.signed(attacks.paper(), pki.signer(official), timestamper=pki.timestamper(), box=(300, 50, 400, 90))
+    (tmp_path / "here").mkdir()
+    with small_archive(tmp_path / "here") as archive:
+        row = archived(archive, "có ký")
+        again = archive.store.put(f"archive/{row.id}/V2.pdf", signed, media_type="application/pdf")
+        archive.catalogue.mark_archived(row.id, again, who="lan", why="signed")
+        path = packaged(archive, PackageKind.AIP, tmp_path / "out", zipped=True)
+    import_package(empty, path, who="hoa")
+    there = empty.catalogue.document(row.id).archive
+    for data in (signed, empty.store.get(there.key, there.version)):
+        found = verify_file(data, "x.pdf", trust)
+        assert found.verdict is Verdict.VALID, found.reasons
+    assert there.sha256 == again.sha256
 
 
 class TestRefused:
