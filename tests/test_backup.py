@@ -18,11 +18,12 @@ import pytest
 import sqlalchemy as sa
 
 from flows import backup as flow
+from flows import retention
 from flows.backup import backup, restore
 from flows.fixity import Archive, check_fixity, open_keeping
 from flows.home_files import moved, without_secrets
 from flows.sanity import check_sanity
-from schemas.errors import ChangedMeanwhile, DiskFull, NotAllowedNow, SohoaError, WrongUse
+from schemas.errors import ChangedMeanwhile, DiskFull, NotAllowedNow, ObjectLocked, SohoaError, WrongUse
 from schemas.keeping_errors import BackupInvalid, NotEmpty
 from schemas.preserve import PreserveSettings
 from schemas.settings import Settings, load_settings
@@ -34,7 +35,7 @@ from storage.keeping.runs import Runs
 from storage.objects import LocalStore
 from storage.objects.s3 import S3Store
 from storage.register import Register
-from tests.made_archive import archived, damage
+from tests.made_archive import archived, bytes_of, damage
 from tests.made_register import SERIES, draft, evidence
 from tests.test_register_kills import KILLED, child, ended
 
@@ -135,15 +136,7 @@ def empty_database(request, any_home) -> Iterator[str]:
     if any_home.url is None:
         yield ""
         return
-    server = request.getfixturevalue("postgres")
-    admin = sa.create_engine(
-        sa.make_url(server).set(drivername="postgresql+psycopg", database="template1"), isolation_level="AUTOCOMMIT"
-    )
-    with admin.connect() as connection:
-        connection.execute(sa.text("DROP DATABASE IF EXISTS restored WITH (FORCE)"))
-        connection.execute(sa.text("CREATE DATABASE restored TEMPLATE template0"))
-    admin.dispose()
-    yield server.replace("/postgres?", "/restored?")
+    yield fresh_database(request.getfixturevalue("postgres"), "restored")
 
 
 class TestEverything:
@@ -251,6 +244,49 @@ class TestOnS3:
             assert isinstance(archive.primary, LocalStore)
             same_bytes(archive, before)
             archived(archive, "sau khi phục hồi")
+
+
+    def test_on_postgresql_too(self, postgres, s3_keys, tmp_path):
+        """Locks and holds kept by the server, hashing, comparing, backup, everything destroyed, restore."""
+        first, second = (fresh_database(postgres, name) for name in ("keeping_one", "keeping_two"))
+        home = Home(tmp_path, first)
+        text = (home.home / "sohoa.toml").read_text("utf-8")
+        (home.home / "sohoa.toml").write_text(f'store_url = "{s3_keys.url("keeping-one")}"\n{text}', "utf-8")
+        Catalogue.open(first).close()
+        with open_keeping(home.settings) as archive:
+            rows = [archived(archive, name) for name in ("một", "hai")]
+            retention.sweep(archive, home.settings.preserve, who="lan")
+            retention.hold(archive, rows[0].id, "toà án", who="lan")
+            for row in rows:
+                native = archive.primary.stat(row.archive.key).ref
+                with pytest.raises(ObjectLocked):
+                    archive.primary.delete(native.key, native.version)
+            assert check_sanity(archive, hashed=True).findings == []
+            assert check_fixity(archive, home.settings.preserve, who="lan").objects == 4
+            assert backup(archive, home.settings, tmp_path / "b", who="lan").objects == 4
+        shutil.rmtree(home.home)
+        found = restore(
+            tmp_path / "b", home.home, who="hoa", catalogue_url=second, store_url=s3_keys.url("keeping-two")
+        )
+        assert found.findings == []
+        with open_keeping(home.settings) as archive:
+            for row, name in zip(rows, ("một", "hai"), strict=True):
+                assert archive.store.get(row.archive.key, row.archive.version) == bytes_of(f"{name} pdf")
+            assert archive.store.stat(rows[0].archive.key, rows[0].archive.version).retention.legal_hold
+            assert check_sanity(archive).findings == []
+            assert not check_fixity(archive, home.settings.preserve, who="lan").needs_person
+            archived(archive, "sau khi phục hồi")
+
+
+def fresh_database(server: str, name: str) -> str:
+    admin = sa.create_engine(
+        sa.make_url(server).set(drivername="postgresql+psycopg", database="template1"), isolation_level="AUTOCOMMIT"
+    )
+    with admin.connect() as connection:
+        connection.execute(sa.text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
+        connection.execute(sa.text(f"CREATE DATABASE {name} TEMPLATE template0"))
+    admin.dispose()
+    return server.replace("/postgres?", f"/{name}?")
 
 
 def same_bytes(archive: Archive, before: dict) -> None:
