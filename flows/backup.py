@@ -84,6 +84,7 @@ def backup(
         if keep is not None:
             folder.prune(keep)
         sets = folder.sets()
+    _learn_of_restores(archive, folder)
     Runs(archive.catalogue).add_backup(
         "backup", who, archive.clock(), objects=manifest.objects, bytes=manifest.bytes, manifest=digest,
         set=name, damaged=len(manifest.damaged), full=full,
@@ -100,6 +101,16 @@ def backup(
         left_out=manifest.left_out,
         sets=sets,
     )
+
+
+def _learn_of_restores(archive: Archive, folder: BackupFolder) -> None:
+    """A restore is written down in the home it made; whoever makes the backups has to know of it too."""
+    runs = Runs(archive.catalogue)
+    last = runs.last_backup("restore")
+    for facts in folder.restores():
+        at = datetime.fromisoformat(facts["at"])
+        if last is None or at > last.at:
+            runs.add_backup("restore", facts["who"], at, **facts["run"])
 
 
 @dataclass
@@ -242,11 +253,14 @@ def restore(
     except BaseException:
         shutil.rmtree(new, ignore_errors=True)
         raise
+    at = datetime.now(UTC)
+    run = {
+        "objects": report["objects"], "bytes": report["bytes"], "manifest": hash_of(place / "manifest.json"),
+        "set": manifest.id, "findings": len(report["findings"]),
+    }  # fmt: skip
     with Catalogue.open(load_settings(home).database, create=False) as catalogue:
-        Runs(catalogue).add_backup(
-            "restore", who, datetime.now(UTC), objects=report["objects"], bytes=report["bytes"],
-            manifest=hash_of(place / "manifest.json"), set=manifest.id, findings=len(report["findings"]),
-        )  # fmt: skip
+        Runs(catalogue).add_backup("restore", who, at, **run)
+    folder.note_restore({"at": at.isoformat(), "who": who, "run": run})
     return RestoreReport(
         set=manifest.id,
         made=manifest.finished,

@@ -311,6 +311,31 @@ def _replicas(settings: Settings, code: str, title: str) -> Finding:
     return Finding(code, Result.OK, title, found)
 
 
+def _keeping(settings: Settings, code: str, title: str) -> Finding:
+    """Damage that is not healed, and restores that were not tried in time. What was never backed up yet is only said."""
+    from datetime import UTC, datetime
+
+    from storage.catalogue import Catalogue
+    from storage.keeping.places import Places
+    from storage.keeping.runs import Runs
+
+    if not settings.catalogue_url and not (settings.home / "catalogue.sqlite").exists():
+        return Finding(code, Result.OK, title, "chưa có")
+    with Catalogue.open(settings.database, create=False) as catalogue:
+        damaged = Places(catalogue).findings(open_only=True)
+        runs = Runs(catalogue)
+        made, tried = runs.last_backup("backup"), runs.last_backup("restore")
+    found = f"sao lưu lần cuối {made.at:%d/%m/%Y}" if made else "chưa sao lưu lần nào"
+    if damaged:
+        advice = "Có tệp hỏng hoặc mất chưa phục hồi được; phục hồi từ bản sao lưu."
+        return Finding(code, Result.WARNING, title, f"{found}; {len(damaged)} tệp hỏng", advice, "sohoa preserve fixity")
+    since = tried.at if tried else made.at if made else None
+    if since and (datetime.now(UTC) - since).days > settings.preserve.backup_test_days:
+        advice = f"Quá {settings.preserve.backup_test_days} ngày chưa phục hồi thử; phục hồi vào một thư mục mới."
+        return Finding(code, Result.WARNING, title, found, advice, "sohoa restore THƯ_MỤC --home THƯ_MỤC_MỚI")
+    return Finding(code, Result.OK, title, found)
+
+
 def _office(settings: Settings, code: str, title: str) -> Finding:
     if not settings.office.code:
         advice = "Khai mã định danh cơ quan trong sohoa.toml ([office] code); chưa có thì không cấp DocCode."
@@ -412,6 +437,7 @@ _CHECKS: dict[str, Callable[[Settings, str, str], Finding]] = {
     "Danh mục": _catalogue,
     "Kho lưu trữ": _store,
     "Kho bản sao": _replicas,
+    "Bảo quản": _keeping,
     "Cơ quan": _office,
     "Người dùng": _people,
     "Nhật ký kiểm toán": _audit,

@@ -296,6 +296,17 @@ def same_bytes(archive: Archive, before: dict) -> None:
         assert (now.media_type, now.metadata, now.ref.sha256) == (stat.media_type, stat.metadata, stat.ref.sha256)
 
 
+def test_a_restore_that_was_tried_elsewhere_is_known_at_home(sqlite_home, tmp_path):
+    made(sqlite_home, tmp_path / "b")
+    restore(tmp_path / "b", tmp_path / "try", who="hoa")
+    for _ in range(2):
+        made(sqlite_home, tmp_path / "b")
+    with sqlite_home.open() as archive:
+        assert Runs(archive.catalogue).last_backup("restore").who == "hoa"
+        with archive.catalogue.read() as connection:
+            assert connection.scalar(sa.text("SELECT count(*) FROM backup_runs WHERE kind = 'restore'")) == 1
+
+
 class TestRefused:
     def test_nothing_is_overwritten(self, sqlite_home, tmp_path):
         made(sqlite_home, tmp_path / "b")

@@ -48,6 +48,8 @@ def test_a_year_of_keeping(office):
         damage(archive.at("primary"), office.rows[0].archive.sha256)
     code, said = office("preserve", "fixity", "--all")
     assert code == 1 and "CHƯA PHỤC HỒI ĐƯỢC" in said and office.rows[0].archive.key in said.replace("\n", "")
+    (keeping,) = [check for check in json.loads(office("doctor", "--json")[1])["checks"] if check["code"] == "keeping"]
+    assert keeping["result"] == "warning" and "1 tệp hỏng" in keeping["found"]
     report = json.loads(office("preserve", "fixity", "--all", "--json")[1])
     assert report["damaged"] == 1 and report["healed"] == 0
     code, said = office("preserve", "handover")

@@ -15,7 +15,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -28,6 +28,7 @@ from storage.objects.content import os_error
 
 MARK = "sohoa-backup.json"
 MANIFEST, OBJECTS = "manifest.json", "objects.jsonl"
+RESTORES = "restores.jsonl"
 CHUNK = 1 << 20
 
 
@@ -161,6 +162,19 @@ class BackupFolder:
         with (self.root / "sets" / name / OBJECTS).open(encoding="utf-8") as lines:
             for line in lines:
                 yield KeptObject.model_validate_json(line)
+
+    def note_restore(self, facts: dict) -> None:
+        """So that the installation that makes the backups learns at its next one that they were tried. A medium that cannot be
+        written to is no reason to fail."""
+        with suppress(OSError), (self.root / RESTORES).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(facts, ensure_ascii=False) + "\n")
+
+    def restores(self) -> list[dict]:
+        """Oldest first."""
+        try:
+            return [json.loads(line) for line in (self.root / RESTORES).read_text("utf-8").splitlines()]
+        except (OSError, ValueError):
+            return []
 
     def prune(self, keep: int) -> list[str]:
         """Removes all but the newest `keep` sets, then bytes that no set names. What was removed, oldest first."""
