@@ -8,7 +8,7 @@ from datetime import date
 import sqlalchemy as sa
 
 from storage.search.ids import Wanted
-from storage.search.match import Expression, any_of, every
+from storage.search.match import Expression, any_of, but, every
 from storage.search.query import Query, Validity
 from storage.search.tables import search_rows
 from storage.search.terms import (
@@ -21,11 +21,10 @@ from storage.search.terms import (
     plain,
     words,
 )
-from storage.search.vocabulary import common
+from storage.search.vocabulary import common, values_of
 
 MONTHS_AT_MOST = 36
 """A longer range of days is asked by years."""
-YEARS_AHEAD = 60
 _FIRST_YEAR = 1945
 
 
@@ -38,7 +37,7 @@ def filtered(connection: sa.Connection, query: Query, today: date) -> Wanted | N
         parts.append(issued[0])
         rows += issued[1]
     if query.validity:
-        parts.append(any_of(_narrowed(validity, today) for validity in query.validity))
+        parts.append(any_of(_narrowed(connection, validity, today, query.without_limit) for validity in query.validity))
         rows.append(state_on(today, query.without_limit).in_(query.validity))
     if query.visible_units is not None or query.visible_made_by is not None:
         seen = [f"u:{plain(unit)}" for unit in sorted(query.visible_units or ())]
@@ -115,15 +114,21 @@ def state_on(today: date, without_limit: frozenset[str]) -> sa.ColumnElement[str
     )
 
 
-def _narrowed(validity: Validity, today: date) -> Expression:
-    """Terms that every record in that state has one of."""
+def _narrowed(
+    connection: sa.Connection, validity: Validity, today: date, without_limit: frozenset[str]
+) -> Expression:
+    """Terms that every record in that state has, and few others."""
     if validity in (Validity.REVOKED, Validity.REPLACED):
         return f"v:{validity}"
-    ahead = range(today.year, today.year + YEARS_AHEAD)
-    if validity is Validity.NOT_YET:
-        return any_of(f"f:{year}" for year in ahead)
+    endless = any_of(["v:in_force", *(f"k:{plain(kind)}" for kind in sorted(without_limit))])
+    if validity is Validity.UNKNOWN:
+        return but("e:none", [endless, "v:revoked", "v:replaced"])
+    mark = "f:" if validity is Validity.NOT_YET else "e:"
+    years = [term for term in values_of(connection, mark) if term != "e:none"]
+    this_year = f"{mark}{today.year}"
     if validity is Validity.EXPIRED:
-        return any_of(f"e:{year}" for year in range(_FIRST_YEAR, today.year + 1))
-    if validity is Validity.IN_FORCE:
-        return any_of(["e:none", *(f"e:{year}" for year in ahead)])
-    return "e:none"
+        return any_of([term for term in years if term <= this_year] or [this_year])
+    ahead = [term for term in years if term >= this_year]
+    if validity is Validity.NOT_YET:
+        return any_of(ahead or [this_year])
+    return any_of([*ahead, every(["e:none", endless])])

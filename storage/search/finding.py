@@ -115,9 +115,10 @@ def matching(connection: sa.Connection, query: Query) -> tuple[Page, cursor.Plac
         return Page([], None, empty, ()), place
     as_typed = _with(wanted, asked.all_words if asked else None)
     few, counted = _as_typed(reader, as_typed, place.newest + 1, query, first_page)
+    first: dict[Match, tuple[int, ...]] = {}
     if first_page:
-        place = _begun(connection, reader, query, asked, wanted, place, counted)
-    tiers = _tiers(reader, asked, place.spelled, few)
+        place, first = _begun(connection, reader, query, asked, wanted, place, counted)
+    tiers = _tiers(reader, asked, place.spelled, few, first)
     numbers, following = _page(reader, tiers, wanted, place, query)
     facets = None
     if query.facets:
@@ -149,22 +150,27 @@ def _begun(
     wanted: Wanted,
     place: cursor.Place,
     counted: Counted,
-) -> cursor.Place:
-    """The beginning of an answer: whether beginnings and typing errors are needed, and how many results there are."""
-    spelled, numbers = Spelled(), [counted]
+) -> tuple[cursor.Place, dict[Match, tuple[int, ...]]]:
+    """The beginning of an answer: whether beginnings and typing errors are needed, how many results there are, and the
+    first of those beside the words as typed."""
+    spelled, numbers, first = Spelled(), [counted], {}
+
+    def look(match: Match, expression: Expression | None) -> None:
+        if expression is not None:
+            step = _with(wanted, but(expression, tried))
+            limit, at_most = query.offset + query.limit + 1, COUNTED if query.total else FEW
+            rows, number = reader.first(step, below=place.below, limit=limit, at_most=at_most)
+            first[match] = tuple(rows)
+            numbers.append(number)
+            tried.append(expression)
+
     if asked is not None and query.fuzzy and counted.number <= FEW_ENOUGH and not counted.many:
-        at_most = COUNTED if query.total else FEW
-        spelled.beginnings = beginnings(connection, asked)
         tried = [asked.all_words]
-        if (begun := beginning_of(asked, spelled)) is not None:
-            numbers.append(reader.count(_with(wanted, but(begun, tried)), below=place.below, at_most=at_most))
-            tried.append(begun)
+        spelled.beginnings = beginnings(connection, asked)
+        look(Match.BEGINNING, beginning_of(asked, spelled))
         if sum(n.number for n in numbers) < FEW:
             others_near(connection, asked, spelled)
-            if (wrong := misspelled(asked, spelled)) is not None:
-                numbers.append(
-                    reader.count(_with(wanted, but(wrong, tried)), below=place.below, at_most=at_most)
-                )
+            look(Match.SPELLING, misspelled(asked, spelled))
     total = sum(n.number for n in numbers)
     if any(n.estimated for n in numbers):
         total_is = TotalIs.ABOUT
@@ -172,10 +178,14 @@ def _begun(
         total, total_is = min(total, COUNTED), TotalIs.AT_LEAST
     else:
         total_is = TotalIs.EXACT
-    return replace(place, spelled=spelled, total=total, total_is=total_is)
+    return replace(place, spelled=spelled, total=total, total_is=total_is), first
 
 
-def _tiers(reader: Reader, asked: Asked | None, spelled: Spelled, few: list[int] | None) -> list[Tier]:
+def _tiers(
+    reader: Reader, asked: Asked | None, spelled: Spelled, few: list[int] | None, first: dict[Match, tuple[int, ...]]
+) -> list[Tier]:
+    """The steps of an answer. `few`: all results with the words as typed; `first`: those read already of other steps, as
+    many as a page needs."""
     if asked is None:
         return [Tier(Match.FILTER, None)]
     tiers = exact_tiers(asked)
@@ -188,10 +198,10 @@ def _tiers(reader: Reader, asked: Asked | None, spelled: Spelled, few: list[int]
     earlier = [asked.all_words]
     begun, wrong = beginning_of(asked, spelled), misspelled(asked, spelled)
     if begun is not None:
-        tiers.append(Tier(Match.BEGINNING, but(begun, earlier)))
+        tiers.append(Tier(Match.BEGINNING, but(begun, earlier), first.get(Match.BEGINNING)))
         earlier.append(begun)
     if wrong is not None:
-        tiers.append(Tier(Match.SPELLING, but(wrong, earlier)))
+        tiers.append(Tier(Match.SPELLING, but(wrong, earlier), first.get(Match.SPELLING)))
     return tiers
 
 

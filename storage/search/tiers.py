@@ -17,8 +17,10 @@ from storage.search.terms import LONGEST_TERM, spelled
 from storage.search.vocabulary import beginning_with, common, near
 
 WORDS_AT_MOST = 16
-BEGINNINGS = 48
+BEGINNINGS = 24
 """Words tried for a beginning, the most common ones."""
+NEARLY_ALL = 0.99
+"""Of all places where words with that beginning stand: with so many, the rest are misreadings that cost more than they find."""
 SPELLINGS = 24
 """Other words tried for a misspelled one."""
 
@@ -31,7 +33,7 @@ class Tier:
     expression: Expression | None
     """None: whatever the filters leave."""
     known: tuple[int, ...] | None = None
-    """Rows of this step, newest first, where all results are few enough to be sorted out at once."""
+    """Rows of this step, newest first, where they were read already: all of them, or as many as the page needs."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,6 @@ def misspelled(asked: Asked, spelled: Spelled) -> Expression | None:
         return None
     if spelled.unknown:
         choices = [[word, *others] for word, others in zip(asked.words, spelled.others, strict=True)]
-        choices[-1] += spelled.beginnings
         return asked.with_words(choices)
     typed = [[word] for word in asked.words]
     return any_of(
@@ -131,10 +132,18 @@ def misspelled(asked: Asked, spelled: Spelled) -> Expression | None:
 
 
 def beginnings(connection: sa.Connection, asked: Asked) -> list[str]:
+    """Words that begin as the last one does."""
     last = asked.words[-1]
     if len(last) < 2 or not last.isalpha():
         return []
-    return beginning_with(connection, last, BEGINNINGS)
+    found = beginning_with(connection, last, BEGINNINGS)
+    enough, so_far = NEARLY_ALL * sum(seen for _, seen in found), 0
+    for n, (_, seen) in enumerate(found):
+        if so_far >= enough and so_far:
+            found = found[:n]
+            break
+        so_far += seen
+    return [word for word, _ in found]
 
 
 def others_near(connection: sa.Connection, asked: Asked, spelled: Spelled) -> None:

@@ -27,7 +27,9 @@ SHORT = 4
 _LOCK = 0x50484F42
 """PostgreSQL advisory lock held from writing words to the end of the transaction: writers of new words follow each other,
 so two of them never hold words the other one waits for."""
-_COUNTED = ("k:", "y:", "m:", "u:", "s:", "n:", "e:", "a:", "b:", "aw:")
+_LISTED = ("a:", "e:", "f:")
+"""Filters of which every value is kept: agencies, years in which validity ends and begins."""
+_COUNTED = ("k:", "y:", "m:", "u:", "s:", "n:", "e:", "f:", "a:", "b:", "aw:")
 _LOOKED_AT = 5_000
 """Words that share a third with a long one and are compared letter by letter, at most."""
 
@@ -39,7 +41,7 @@ def add_words(
 
     `known`: words this process has seen committed. Gives what is to be called after the commit, which adds to it.
     """
-    words = {w for terms in found.values() for w in terms if w.isalpha() or w.startswith("a:")} - known
+    words = {w for terms in found.values() for w in terms if w.isalpha() or w.startswith(_LISTED)} - known
     counted_so_far = _seen(connection, [""]).get("", 0)
     one_in = 1 if counted_so_far < COUNT_ALL else COUNT_ONE_IN
     counted = [d for d in fresh if zlib.crc32(d.encode()) % one_in == 0]
@@ -62,16 +64,22 @@ def common(connection: sa.Connection, terms: Iterable[str]) -> dict[str, float]:
     return {term: n / counted for term, n in seen.items()} if counted else {}
 
 
-def beginning_with(connection: sa.Connection, beginning: str, limit: int) -> list[str]:
-    """Words that begin so, the most common first, without that word itself."""
+def beginning_with(connection: sa.Connection, beginning: str, limit: int) -> list[tuple[str, int]]:
+    """Words that begin so, the most common first, and in how many of the counted records; without that word itself."""
     w = search_words.c
     query = (
-        sa.select(w.word)
+        sa.select(w.word, w.seen)
         .where(w.word > beginning, w.word < beginning + "{", w.word.not_like("%:%"))
         .order_by(w.seen.desc(), w.word)
         .limit(limit)
     )
-    return list(connection.scalars(query))
+    return [(row.word, row.seen) for row in connection.execute(query).all()]
+
+
+def values_of(connection: sa.Connection, mark: str) -> list[str]:
+    """All terms with one of the marks of which every value is kept."""
+    w = search_words.c
+    return list(connection.scalars(sa.select(w.word).where(w.word > mark, w.word < mark + "{")).all())
 
 
 def near(connection: sa.Connection, word: str, limit: int) -> list[str]:
