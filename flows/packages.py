@@ -49,6 +49,7 @@ from schemas.settings import Settings
 from schemas.store import ObjectRef, ObjectStat
 from storage.catalogue import DocumentRow
 from storage.catalogue.events import add_event
+from storage.catalogue.tables import documents as documents_table
 from storage.catalogue.tables import sources
 from storage.keeping.packages import add_package
 from storage.objects import LocalStore, original_key
@@ -111,6 +112,17 @@ def _archived(archive: Archive, document: str) -> DocumentRow:
     if row.archive is None or row.status is not DocumentStatus.ARCHIVED:
         raise NotAllowedNow(f"{row.id} is {row.status}; only archived records go into packages")
     return row
+
+
+def of_dossier(archive: Archive, dossier_code: str) -> list[str]:
+    """Archived records of a dossier. Raises NotFound."""
+    d = documents_table.c
+    query = sa.select(d.id).where(d.dossier_code == dossier_code, d.status == DocumentStatus.ARCHIVED, ~d.superseded)
+    with archive.catalogue.read() as connection:
+        found = list(connection.scalars(query.order_by(d.id)))
+    if not found:
+        raise NotFound(f"dossier {dossier_code}")
+    return found
 
 
 def _info(archive: Archive, settings: Settings, rows: Sequence[DocumentRow], kind: PackageKind) -> PackageInfo:
