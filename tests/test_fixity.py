@@ -21,7 +21,7 @@ from tests.test_register_kills import KILLED, child, ended
 pytest_plugins = ["catalogue_fixtures"]
 
 FAST = PreserveSettings(fixity_bytes_per_second=0)
-KILLS = int(os.environ.get("KEEPING_KILLS", "8"))
+KILLS = int(os.environ.get("KEEPING_KILLS", "4"))
 
 
 class Clock:

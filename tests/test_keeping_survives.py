@@ -35,7 +35,7 @@ from tests.test_register_kills import KILLED, child, ended
 
 pytest_plugins = ["catalogue_fixtures"]
 
-KILLS = int(os.environ.get("KEEPING_KILLS", "8"))
+KILLS = int(os.environ.get("KEEPING_KILLS", "4"))
 FAST = PreserveSettings(fixity_bytes_per_second=0)
 
 

@@ -37,7 +37,7 @@ from tests.test_register_kills import KILLED, child, ended
 
 pytest_plugins = ["catalogue_fixtures"]
 
-KILLS = int(os.environ.get("KEEPING_KILLS", "8"))
+KILLS = int(os.environ.get("KEEPING_KILLS", "4"))
 SETTINGS = Settings(office=Office(code="H26.12", name="UBND xã Đại Đồng"))
 FULL = (PackageKind.AIP, PackageKind.SIP, PackageKind.BAGIT)
 

@@ -41,7 +41,7 @@ pytest_plugins = ["catalogue_fixtures"]
 
 TWO_YEARS = PreserveSettings(retention_of={"quyet_dinh": "02-nam"}, lock_years=2, fixity_bytes_per_second=0)
 LATER = datetime(2031, 6, 1, 3, 0, tzinfo=UTC)
-KILLS = int(os.environ.get("KEEPING_KILLS", "8"))
+KILLS = int(os.environ.get("KEEPING_KILLS", "4"))
 
 
 @pytest.fixture
