@@ -16,7 +16,8 @@ from multiprocessing.connection import Connection
 
 from schemas.errors import SohoaError
 
-TIDY_BYTES = 220_000_000
+TIDY_BYTES = 250_000_000
+"""More than a tidied process holds (240 MB): else every page would be followed by tidying for nothing."""
 
 
 def main() -> None:
