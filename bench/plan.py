@@ -114,6 +114,7 @@ def _write(path: Path, listed: Iterator[Paper]) -> None:
 def _match(url: str, path: Path, home: Path) -> None:
     """In a process of its own, so that its memory is its own."""
     from flows.plan import Plan
+    from flows.plan_match import match
     from schemas.plan import ListKind, MatchState
     from schemas.plan_errors import ListRefused
     from schemas.settings import Settings
@@ -129,7 +130,7 @@ def _match(url: str, path: Path, home: Path) -> None:
             plan.import_list(path, ListKind.RESULTS)
         except ListRefused as refused:
             sys.exit("\n".join(map(str, refused.findings[:5])))
-        _, doubtful = plan.match(ListKind.RESULTS)
+        _, doubtful = match(plan, ListKind.RESULTS)
         seconds, cpu = time.perf_counter() - started, time.process_time()
         rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         pairs = PlanMatches(catalogue).pairs(ListKind.RESULTS, MatchState.SURE)

@@ -22,6 +22,7 @@ from cli import (
     find,
     packages,
     plan,
+    plan_reports,
     preserve,
     quarantine,
     records,
@@ -67,6 +68,7 @@ backup.add_to(app)
 api.add_to(app)
 app.add_typer(sign.app, name="sign")
 app.add_typer(copies.app, name="copy")
+plan_reports.add_to(plan.app)
 app.add_typer(plan.app, name="plan")
 app.add_typer(preserve.app, name="preserve")
 app.add_typer(packages.app, name="package")

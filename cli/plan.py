@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from cli.call import NEEDS_PERSON, Call
-from cli.terminal import clean, moment, print_json, say, table
+from cli.terminal import clean, print_json, say, table
 from schemas.errors import WrongUse
 from schemas.people import Right
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from flows.plan import Plan
     from schemas.plan import Finding, PlanLine
+    from schemas.plan_errors import ListRefused
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -34,14 +35,14 @@ _SHOWN = 40
 
 
 @contextmanager
-def _plan(call: Call, right: Right, who: str | None) -> Iterator[Plan]:
+def open_plan(call: Call, right: Right, who: str | None) -> Iterator[Plan]:
     from flows.plan import Plan
     from flows.review import open_desk
 
     actor = call.actor(right, who)
     settings = call.settings()
     with open_desk(settings) as desk:
-        yield Plan(settings, desk.catalogue, desk.store, actor.who)
+        yield Plan(settings, desk.catalogue, desk.store, actor.who, actor)
 
 
 @app.command("import", help="Nhập danh sách từ hệ thống một cửa (CSV, XLSX, JSON). / Import a list.")
@@ -65,6 +66,11 @@ def import_list(
     old_encodings: bool = typer.Option(
         False, "--old-encodings", help="Đổi ô viết bằng TCVN3, VNI sang Unicode. / Convert old encodings."
     ),
+    complete: bool = typer.Option(
+        False,
+        "--complete",
+        help="Danh sách đủ mọi hồ sơ của cơ quan (và kỳ): dòng cũ không còn trong đó thì thôi tính. / Nothing is left out.",
+    ),
     no_match: bool = typer.Option(False, "--no-match", help="Chưa đối chiếu với giấy tờ đã số hoá. / Do not match yet."),
     who: str = _WHO,
     as_json: bool = _JSON,
@@ -73,8 +79,9 @@ def import_list(
     from schemas.plan_errors import ListRefused
 
     call: Call = context.obj
-    with _plan(call, Right.REPORT, who) as plan:
+    with open_plan(call, Right.REPORT, who) as plan:
         from flows.plan_figures import period_of
+        from flows.plan_match import match as match_list
 
         if kind not in _KINDS:
             raise WrongUse(f"--kind {kind}: {', '.join(_KINDS)}")
@@ -86,27 +93,36 @@ def import_list(
                 unit=unit,
                 period=period_of(period) if period else None,
                 old_encodings=old_encodings,
-                told=_told,
+                complete=complete,
+                told=told,
             )
         except ListRefused as refused:
-            _done()
-            if as_json:
-                print_json({"imported": False, "findings": [f.model_dump() for f in refused.findings]})
-            else:
-                _show_findings(refused.findings, refused.left_out)
+            _show_refused(refused, as_json)
             raise
-        sure, doubtful = plan.match(ListKind(kind), told=_told) if not no_match else (0, 0)
-    _done()
+        sure, doubtful = match_list(plan, ListKind(kind), told=told) if not no_match else (0, 0)
+    done()
     if as_json:
         print_json(taken.model_dump(mode="json") | {"imported": True, "matched": sure, "doubtful": doubtful})
     elif not taken.rows:
         say(f"Tệp này đã nhập trước đây (danh sách {taken.id[:8]}); không nhập lại.")
     else:
         say(f"Đã nhập {taken.rows} dòng: {taken.added} mới, {taken.changed} có thay đổi, {taken.same} như cũ.")
+        if taken.gone:
+            say(f"{taken.gone} dòng cũ không còn trong danh sách: thôi tính.")
         _show_findings(taken.findings, taken.findings_left_out)
     if not no_match and not as_json:
         say(f"Đối chiếu: {sure} dòng khớp chắc chắn, {doubtful} cần người xem (sohoa plan doubts).")
     return NEEDS_PERSON if doubtful or taken.findings else 0
+
+
+def _show_refused(refused: ListRefused, as_json: bool) -> None:
+    done()
+    if as_json:
+        print_json(
+            {"imported": False, "findings": [f.model_dump() for f in refused.findings], "findings_left_out": refused.left_out}
+        )
+    else:
+        _show_findings(refused.findings, refused.left_out)
 
 
 def _named(columns: Sequence[str]) -> dict[str, str]:
@@ -138,9 +154,11 @@ def _show_findings(findings: Sequence[Finding], left_out: int) -> None:
 def match(context: typer.Context, who: str = _WHO) -> int:
     from schemas.plan import ListKind
 
-    with _plan(context.obj, Right.REPORT, who) as plan:
-        found = [plan.match(kind, told=_told) for kind in ListKind]
-    _done()
+    with open_plan(context.obj, Right.REPORT, who) as plan:
+        from flows.plan_match import match as match_list
+
+        found = [match_list(plan, kind, told=told) for kind in ListKind]
+    done()
     sure, doubtful = (sum(counts) for counts in zip(*found, strict=True))
     say(f"Khớp chắc chắn thêm {sure} dòng; {doubtful} dòng cần người xem (sohoa plan doubts).")
     return NEEDS_PERSON if doubtful else 0
@@ -151,9 +169,11 @@ def doubts(context: typer.Context, as_json: bool = _JSON) -> int:
     from flows.people import looked
 
     call: Call = context.obj
-    with _plan(call, Right.REPORT, None) as plan:
-        waiting = plan.doubts()
-        looked(plan.catalogue, call.actor(Right.REPORT), [d.match.document for d in waiting], "đối chiếu danh sách")
+    with open_plan(call, Right.REPORT, None) as plan:
+        from flows.plan_match import doubts as waiting_pairs
+
+        waiting = waiting_pairs(plan)
+        looked(plan.catalogue, plan.actor, [d.match.document for d in waiting], "đối chiếu danh sách")
     if as_json:
         print_json({"total": len(waiting), "doubts": [d.facts() for d in waiting]})
     elif not waiting:
@@ -190,10 +210,10 @@ def reject(
 
 
 def _decide(call: Call, case: int, document: str, confirmed: bool, why: str, who: str | None) -> None:
-    from storage.plan.matches import PlanMatches
+    with open_plan(call, Right.CHECK, who) as plan:
+        from flows.plan_match import decide
 
-    with _plan(call, Right.CHECK, who) as plan:
-        PlanMatches(plan.catalogue).decide(case, document, confirmed, who=plan.who, why=why)
+        decide(plan, case, document, confirmed, why)
 
 
 @app.command(help="Dòng nào của danh sách chưa có giấy tờ số hoá. / What is still missing.")
@@ -209,17 +229,19 @@ def missing(
     if kind not in _KINDS:
         raise WrongUse(f"--kind {kind}: {', '.join(_KINDS)}")
     call: Call = context.obj
-    with _plan(call, Right.REPORT, None) as plan:
-        from flows.people import downloaded
+    with open_plan(call, Right.REPORT, None) as plan:
+        from flows.people import downloaded, looked
         from flows.plan_missing import facts_of, write_missing
 
+        scope = {"unit": unit or ""}
         if to is not None:
-            downloaded(plan.catalogue, call.actor(Right.REPORT), f"missing:{kind}", "danh sách còn thiếu")
+            downloaded(plan.catalogue, plan.actor, f"missing:{kind}", "danh sách còn thiếu", detail=scope)
             count = write_missing(plan, ListKind(kind), unit, to)
             say(f"Đã ghi {count} dòng còn thiếu vào {to}.")
             return NEEDS_PERSON if count else 0
-        rows = list(plan.missing(ListKind(kind), unit))
-        found = [facts_of(row) for row in rows]
+        if as_json:  # the screen shows no names
+            looked(plan.catalogue, plan.actor, f"missing:{kind}", "danh sách còn thiếu", detail=scope)
+        found = [facts_of(plan, row) for row in plan.missing(ListKind(kind), unit)]
     if as_json:
         print_json({"total": len(found), "missing": found})
     elif not found:
@@ -247,17 +269,46 @@ def total(
     year: int = _YEAR,
     who: str = _WHO,
 ) -> None:
-    with _plan(context.obj, Right.REPORT, who) as plan:
-        plan.enter_total(count, kind=kind, sector=sector, unit=unit, year=year or _this_year())
+    with open_plan(context.obj, Right.REPORT, who) as plan:
+        from flows.plan_totals import enter_total
+
+        enter_total(plan, count, kind=kind, sector=sector, unit=unit, year=year or _this_year())
     say("Đã nhập, chờ người khác duyệt: sohoa plan approve")
+
+
+@app.command(help="Nhập tổng số từ tệp (CSV, XLSX, JSON). / Enter totals from a file.")
+def totals(
+    context: typer.Context,
+    file: Path = typer.Argument(..., metavar="TỆP", help="Cột: cơ quan, lĩnh vực, loại, tổng số. / Columns: agency, sector, kind, total."),
+    year: int = _YEAR,
+    column: list[str] = typer.Option(
+        None, "--column", metavar="TÊN=TIÊU ĐỀ", help="Cột nào chứa gì: unit, sector, kind, count. / Which column holds what."
+    ),
+    who: str = _WHO,
+    as_json: bool = _JSON,
+) -> None:
+    from schemas.plan_errors import ListRefused
+
+    with open_plan(context.obj, Right.REPORT, who) as plan:
+        from flows.plan_totals import import_totals
+
+        try:
+            taken = import_totals(plan, file, year=year or _this_year(), columns=_named(column or ()))
+        except ListRefused as refused:
+            _show_refused(refused, as_json)
+            raise
+    if as_json:
+        print_json(taken.model_dump(mode="json") | {"imported": True})
+    else:
+        say(f"Đã nhập {taken.rows} tổng số, chờ người khác duyệt: sohoa plan approve")
 
 
 @app.command(help="Duyệt các tổng số đang chờ. / Approve totals that wait.")
 def approve(context: typer.Context, year: int = _YEAR, unit: str = _UNIT, who: str = _WHO) -> None:
-    from storage.plan.progress import PlanTotals
+    with open_plan(context.obj, Right.REPORT, who) as plan:
+        from flows.plan_totals import approve as approve_totals
 
-    with _plan(context.obj, Right.REPORT, who) as plan:
-        count = PlanTotals(plan.catalogue).approve(year or _this_year(), unit, who=plan.who)
+        count = approve_totals(plan, year or _this_year(), unit)
     say(f"Đã duyệt {count} tổng số.")
 
 
@@ -275,27 +326,21 @@ def target(
     year: int = _YEAR,
     who: str = _WHO,
 ) -> None:
-    from pydantic import ValidationError
+    with open_plan(context.obj, Right.REPORT, who) as plan:
+        from flows.plan_totals import set_target
 
-    from schemas.plan import Target
-    from storage.plan.progress import PlanTotals
-
-    try:
-        wanted = Target(
-            year=year or _this_year(), level=level, unit=unit, sector=sector, kind=kind, percent=percent, source=source
+        wanted = set_target(
+            plan, percent, source=source, year=year or _this_year(), unit=unit, level=level, sector=sector, kind=kind
         )
-    except ValidationError as error:
-        raise WrongUse("; ".join(f"{e['loc'][0]}: {e['input']}" for e in error.errors())) from None
-    with _plan(context.obj, Right.REPORT, who) as plan:
-        PlanTotals(plan.catalogue).set_target(wanted, who=plan.who)
     say(f"Đã đặt chỉ tiêu {percent:g} % năm {wanted.year}.")
 
 
 @app.command(help="Tiến độ kế hoạch. / How far the plan is.")
-def status(context: typer.Context, year: int = _YEAR, as_json: bool = _JSON) -> int:
+def status(context: typer.Context, unit: str = _UNIT, year: int = _YEAR, as_json: bool = _JSON) -> int:
     year = year or _this_year()
-    with _plan(context.obj, Right.REPORT, None) as plan:
-        lines = plan.lines(year)
+    with open_plan(context.obj, Right.REPORT, None) as plan:
+        wanted = plan.offices.wanted((unit,) if unit else (), plan.allowed())
+        lines = [line for line in plan.lines(year) if wanted is None or line.unit in wanted]
     if as_json:
         print_json({"year": year, "lines": [line.model_dump(mode="json") | {"share": line.share} for line in lines]})
     elif not lines:
@@ -310,91 +355,18 @@ def _show_lines(lines: Sequence[PlanLine]) -> None:
 
     rows = [
         (
-            clean(line.unit_name), clean(line.kind_name), shown(line.in_force, "count"), shown(line.wanted, "count"),
-            line.digitised, shown(line.share, "percent"), line.signed, line.archived, line.reused, shown(line.missing, "count"),
+            clean(line.unit_name), clean(line.sector), clean(line.kind_name), shown(line.in_force, "count"), shown(line.wanted, "count"),
+            line.digitised, shown(line.share, "percent"), line.signed, line.synchronised, line.reused, shown(line.missing, "count"),
         )
         for line in lines[:_SHOWN]
     ]  # fmt: skip
     table(
-        ("Cơ quan", "Loại", "Còn hiệu lực", "Phải số hoá", "Đã số hoá", "%", "Đã ký", "Đã lưu", "Dùng lại", "Còn thiếu"), rows
+        ("Cơ quan", "Lĩnh vực", "Loại", "Còn hiệu lực", "Phải số hoá", "Đã số hoá", "%", "Đã ký", "Đồng bộ", "Dùng lại", "Còn thiếu"), rows
     )
     if len(lines) > _SHOWN:
         say(f"… và {len(lines) - _SHOWN} dòng nữa; xem hết với --json.")
     if any(line.in_force is None for line in lines):
         say("Ô trống: chưa có tổng số còn hiệu lực (sohoa plan total, sohoa plan import --kind results).")
-
-
-@app.command(help="Lập báo cáo và lưu vào kho. / Make a report and file it.")
-def report(
-    context: typer.Context,
-    quarter: str = typer.Option(None, "--quarter", metavar="QUÝ", help="Ví dụ 2022Q2. / For example 2022Q2."),
-    period: str = typer.Option(
-        None,
-        "--period",
-        metavar="KỲ",
-        help="2022, 2022H1, 2022-9M, 2022-05, 2022-04-01..2022-06-30. / Any period.",
-    ),
-    unit: list[str] = typer.Option(None, "--unit", metavar="MÃ", help="Chỉ những cơ quan này. / Only these agencies."),
-    to: Path = typer.Option(Path("."), "--to", metavar="THƯ MỤC", help="Ghi các tệp vào đây. / Folder."),
-    form: list[str] = typer.Option(
-        None, "--format", metavar="DẠNG", help="pdf, xlsx, html, csv; mặc định tất cả. / Formats."
-    ),
-    who: str = _WHO,
-    as_json: bool = _JSON,
-) -> int:
-    if not quarter and not period:
-        raise WrongUse("cần --quarter 2022Q2 hoặc --period KỲ")
-    with _plan(context.obj, Right.REPORT, who) as plan:
-        from flows.plan_figures import period_of
-        from flows.plan_report import FORMATS, make_report, write_files
-
-        made = make_report(
-            plan, period_of(quarter or period), units=unit or None, formats=form or tuple(FORMATS), told=_told
-        )
-        paths = write_files(made, to)
-    _done()
-    if as_json:
-        print_json({"id": made.row.id, "figures": made.figures.model_dump(mode="json"), "files": [str(p) for p in paths]})
-    else:
-        from flows.report_tables import headline, title
-
-        say(title(made.figures))
-        for name, value in headline(made.figures):
-            say(f"  {name}: {value}")
-        for path in paths:
-            say(f"  {path}")
-        for note in made.figures.notes:
-            say(f"  Lưu ý: {clean(note)}")
-    return NEEDS_PERSON if made.figures.urgent else 0
-
-
-@app.command(help="Các báo cáo đã lập. / Reports that were made.")
-def reports(context: typer.Context, as_json: bool = _JSON) -> None:
-    from storage.plan.reports import PlanReports
-
-    with _plan(context.obj, Right.REPORT, None) as plan:
-        rows = PlanReports(plan.catalogue).list()
-    if as_json:
-        print_json({"reports": [{"id": r.id, "label": r.label, "as_of": r.as_of.isoformat(), "by": r.made_by} for r in rows]})
-    elif not rows:
-        say("Chưa lập báo cáo nào.")
-    else:
-        table(("Mã", "Kỳ", "Số liệu đến", "Người lập"), [(r.id[:8], r.label, moment(r.as_of), clean(r.made_by)) for r in rows])
-
-
-@app.command(help="Tính lại một báo cáo cũ và so với lần trước. / Compute an old report again and compare.")
-def again(
-    context: typer.Context,
-    report_id: str = typer.Argument(..., metavar="MÃ", help="Mã báo cáo (sohoa plan reports). / Its id."),
-) -> int:
-    from flows.plan_report import again as compute
-    from storage.plan.reports import PlanReports
-
-    with _plan(context.obj, Right.REPORT, None) as plan:
-        row = PlanReports(plan.catalogue).get(report_id)
-        _, same = compute(plan, row)
-    say(f"{row.label}, số liệu đến {moment(row.as_of)}: " + ("ra đúng như đã lập." if same else "KHÁC với lần đã lập."))
-    return 0 if same else NEEDS_PERSON
 
 
 def _this_year() -> int:
@@ -404,14 +376,15 @@ def _this_year() -> int:
 _STAGES = {
     "list": "Đọc danh sách", "records": "Nạp giấy tờ", "rows": "Đối chiếu", "lines": "Tính tiến độ", "dossiers": "Đếm hồ sơ",
     "indicators": "Tính chỉ số", "work": "Tính khối lượng", "pdf": "Ghi PDF", "xlsx": "Ghi XLSX", "html": "Ghi trang", "csv": "Ghi CSV",
+    "sync": "Gửi vào Kho",
 }  # fmt: skip
 
 
-def _told(stage: str, count: int) -> None:
+def told(stage: str, count: int) -> None:
     if sys.stderr.isatty():
         print(f"\r\033[K{_STAGES.get(stage, stage)}{f': {count}' if count else ''} …", end="", file=sys.stderr, flush=True)
 
 
-def _done() -> None:
+def done() -> None:
     if sys.stderr.isatty():
         print("\r\033[K", end="", file=sys.stderr, flush=True)

@@ -3,28 +3,40 @@ every cell is text, with the row it stands in."""
 
 from __future__ import annotations
 
+import codecs
 import csv
-import io
 import json
 import zipfile
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from datetime import date, datetime, time
+from itertools import chain, islice
 from pathlib import Path
 
 from schemas.errors import TooLarge
 from schemas.plan_errors import ListUnreadable
+from storage.catalogue.tables import cleaned
 
 FILE_BYTES = 300_000_000
-UNPACKED_BYTES = 2_000_000_000
+JSON_BYTES = 100_000_000
+"""JSON is held whole while it is read."""
+UNPACKED_BYTES = 1_000_000_000
 """An XLSX of 200,000 rows unpacks to about 200 MB."""
+STRINGS_BYTES = 300_000_000
+"""Of one part of an XLSX that is held whole (its texts)."""
 ROWS = 1_000_000
 COLUMNS = 200
 CELL = 5_000
-"""Characters."""
+"""Characters; longer cells are told, not cut."""
 _HEADING_WITHIN = 20
 """Rows above the heading (name of the office, title of the list) that are passed over."""
 _DELIMITERS = ",;\t|"
+_BLOCK = 1 << 20
+_OTHERWISE = (
+    (b"\xd0\xcf\x11\xe0", "tệp .xls cũ (Excel 97–2003) hoặc tệp có mật khẩu; hãy lưu thành .xlsx không mật khẩu"),
+    (b"<", "tệp HTML hoặc XML mang đuôi .xls; hãy mở bằng Excel, LibreOffice rồi lưu thành .xlsx"),
+    (b"%PDF", "tệp PDF; cần CSV, XLSX hoặc JSON"),
+)
 
 
 @dataclass
@@ -34,10 +46,16 @@ class Table:
     headings: list[str]
     heading_row: int
     rows: Iterator[tuple[int, list[str]]]
+    unread: list[str] = field(default_factory=list)
+    """Names of further sheets that hold something."""
 
 
-def read_table(path: Path) -> Table:
-    """The first table of a file.
+Known = Callable[[str], bool]
+"""Whether a text is a heading that somebody has met."""
+
+
+def read_table(path: Path, known: Known = lambda heading: False) -> Table:
+    """The first table of a file. `known` helps to tell the heading from titles above it, and one heading over two rows.
 
     Raises ListUnreadable when there is none, TooLarge beyond the bounds (also while rows are read).
     """
@@ -46,30 +64,63 @@ def read_table(path: Path) -> Table:
         if size > FILE_BYTES:
             raise TooLarge(f"{size} bytes, at most {FILE_BYTES}")
         with path.open("rb") as file:
-            start = file.read(8)
+            start = file.read(4096)
         if start.startswith(b"PK"):
-            return _headed(_xlsx(path))
-        data = path.read_bytes()
+            return _xlsx(path, known)
+        bare = start.removeprefix(codecs.BOM_UTF8).lstrip()
+        for mark, why in _OTHERWISE:
+            if bare.startswith(mark):
+                raise ListUnreadable(why)
+        if bare[:1] in (b"[", b"{"):
+            if size > JSON_BYTES:
+                raise TooLarge(f"{size} bytes of JSON, at most {JSON_BYTES}")
+            return _json("".join(_lines(path, start)))
+        return _headed(_csv(_lines(path, start)), known)
     except OSError as error:
         raise ListUnreadable(f"{error.strerror}") from error
-    text = _text(data)
-    if text.lstrip("\ufeff \r\n\t")[:1] in ("[", "{"):
-        return _json(text)
-    return _headed(_csv(text))
 
 
-def _headed(rows: Iterator[tuple[int, list[str]]]) -> Table:
-    """The heading is the first row with at least three filled cells, all of them text."""
-    for number, cells in rows:
-        filled = [cell for cell in cells if cell]
-        if len(filled) >= 3 and not any(cell.replace(".", "").isdigit() for cell in filled):
-            return Table(cells, number, _bounded(rows, number))
-        if number >= _HEADING_WITHIN:
-            break
-    raise ListUnreadable("no row with headings found")
+def _headed(rows: Iterator[tuple[int, list[str]]], known: Known) -> Table:
+    """The heading is the row (or two rows, where groups of columns have a name above) with the most known headings; where none
+    is known, the first row with at least three filled cells, all of them text."""
+    first = list(islice(rows, _HEADING_WITHIN + 1))
+    best: tuple[int, int, list[str]] | None = None
+    for at, (_, cells) in enumerate(first[:_HEADING_WITHIN]):
+        if not _may_head(cells):
+            continue
+        two = first[at + 1][1] if at + 1 < len(first) and _may_head(first[at + 1][1], 1) else None
+        for last, headings in ((at, cells), (at + 1, _over(cells, two) if two else None)):
+            score = sum(map(known, headings)) if headings else 0
+            if headings and (best is None or score > best[0]):
+                best = (score, last, headings)
+    if best is None:
+        raise ListUnreadable("không thấy dòng tiêu đề cột (ít nhất ba cột)")
+    _, last, headings = best
+    number = first[last][0]
+    return Table(headings, number, _bounded(chain(first[last + 1 :], rows), number))
 
 
-def _bounded(rows: Iterator[tuple[int, list[str]]], heading: int) -> Iterator[tuple[int, list[str]]]:
+def _may_head(cells: list[str], least: int = 3) -> bool:
+    filled = [cell for cell in cells if cell]
+    return len(filled) >= least and not any(_is_value(cell) for cell in filled)
+
+
+def _is_value(cell: str) -> bool:
+    """A number, a day or a code: nothing that stands in a heading."""
+    digits = sum(map(str.isdigit, cell))
+    return digits >= 4 or (digits > 0 and cell.strip("()").replace(".", "").isdigit())
+
+
+def _over(above: list[str], below: list[str]) -> list[str]:
+    """One heading a column; the lower row is the more exact one."""
+    return [low or high for high, low in zip(_padded(above, len(below)), _padded(below, len(above)), strict=True)]
+
+
+def _padded(cells: list[str], length: int) -> list[str]:
+    return cells + [""] * (length - len(cells))
+
+
+def _bounded(rows: Iterable[tuple[int, list[str]]], heading: int) -> Iterator[tuple[int, list[str]]]:
     for number, cells in rows:
         if number - heading > ROWS:
             raise TooLarge(f"more than {ROWS} rows")
@@ -77,21 +128,44 @@ def _bounded(rows: Iterator[tuple[int, list[str]]], heading: int) -> Iterator[tu
             yield number, cells
 
 
+def _tidy(text: str) -> str:
+    """One more than CELL is kept of a longer cell, so that it is seen to be too long."""
+    text = text.strip()
+    return cleaned(text)[: CELL + 1] if text else text
+
+
 # --- CSV -------------------------------------------------------------------------------------------------------------
-def _text(data: bytes) -> str:
-    """Text of bytes in UTF-8, UTF-16 or, line by line, in a one-byte encoding: one file often mixes two."""
-    for mark, encoding in ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
-        if data.startswith(mark):
-            try:
-                return data.decode(encoding)
-            except UnicodeDecodeError as error:
-                raise ListUnreadable(f"not {encoding} as its first bytes say") from error
-    if b"\0" in data[:4096]:
-        raise ListUnreadable("not a text file")
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError:
-        return "".join(map(_line, data.splitlines(keepends=True)))
+def _lines(path: Path, start: bytes) -> Iterator[str]:
+    """Lines of a text in UTF-8, UTF-16 or, line by line, in a one-byte encoding: one file often mixes two."""
+    encoding = next(
+        (name for mark, name in ((codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16")) if start.startswith(mark)),
+        None,
+    )
+    if encoding is None and b"\0" in start:
+        raise ListUnreadable("không phải tệp văn bản")
+    if encoding is None and _is_utf8(path):
+        encoding = "utf-8-sig"
+    if encoding is None:
+        with path.open("rb") as file:
+            yield from map(_line, file)
+        return
+    with path.open(encoding=encoding, newline="") as file:
+        try:
+            yield from file
+        except UnicodeError as error:
+            raise ListUnreadable(f"not {encoding} as its first bytes say") from error
+
+
+def _is_utf8(path: Path) -> bool:
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    with path.open("rb") as file:
+        try:
+            while block := file.read(_BLOCK):
+                decoder.decode(block)
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            return False
+    return True
 
 
 def _line(line: bytes) -> str:
@@ -109,51 +183,86 @@ def _line(line: bytes) -> str:
     return as_windows if plausible(as_windows) >= plausible(as_latin) else as_latin
 
 
-def _csv(text: str) -> Iterator[tuple[int, list[str]]]:
-    first = [line for line in text[:20_000].splitlines()[:_HEADING_WITHIN] if line.strip()]
-    if not first:
-        raise ListUnreadable("empty")
+def _csv(lines: Iterator[str]) -> Iterator[tuple[int, list[str]]]:
+    first = list(islice(lines, _HEADING_WITHIN))
+    if not any(line.strip() for line in first):
+        raise ListUnreadable("tệp trống")
     delimiter = max(_DELIMITERS, key=lambda d: max(line.count(d) for line in first))
     csv.field_size_limit(1_000_000)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    reader = csv.reader((line.replace("\0", "") for line in chain(first, lines)), delimiter=delimiter)
     try:
         # Counted as a spreadsheet shows them: a record is a row, whatever line breaks its cells hold.
         for number, cells in enumerate(reader, 1):
+            for cell in cells:
+                if "\n" in cell:
+                    _closed(cell, number, delimiter, len(cells))
             yield number, _cells(cells)
     except csv.Error as error:
-        raise ListUnreadable(f"line {reader.line_num}: {error}") from error
+        raise ListUnreadable(f"dòng {reader.line_num}: {error}") from error
+
+
+def _closed(cell: str, row: int, delimiter: str, columns: int) -> None:
+    """Raises ListUnreadable for a cell that swallowed whole rows, because a quotation mark was opened and never closed."""
+    most = max(line.count(delimiter) for line in cell.splitlines())
+    if most >= max(2, columns - 1):
+        raise ListUnreadable(f"dòng {row}: có dấu ngoặc kép mở mà không đóng nên nuốt cả các dòng sau")
 
 
 def _cells(cells: list[str]) -> list[str]:
     if len(cells) > COLUMNS:
         raise TooLarge(f"more than {COLUMNS} columns")
-    return [cell.strip().replace("\0", "")[:CELL] for cell in cells]
+    return [cell.strip()[: CELL + 1] for cell in cells]
 
 
 # --- XLSX ------------------------------------------------------------------------------------------------------------
-def _xlsx(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Rows of the first sheet that holds any. A formula is given as its text (`=…`), so that it is seen as what it is."""
+def _xlsx(path: Path, known: Known) -> Table:
+    """The first visible sheet with a heading. A formula is given as its text (`=…`), so that it is seen as what it is."""
     from openpyxl import load_workbook
 
     try:
         with zipfile.ZipFile(path) as package:
-            unpacked = sum(entry.file_size for entry in package.infolist())
-            if unpacked > UNPACKED_BYTES:
+            parts = package.infolist()
+            unpacked = sum(part.file_size for part in parts)
+            strings = max((p.file_size for p in parts if not p.filename.startswith("xl/worksheets/")), default=0)
+            if unpacked > UNPACKED_BYTES or strings > STRINGS_BYTES:
                 raise TooLarge(f"{unpacked} bytes unpacked, at most {UNPACKED_BYTES}")
             if "xl/workbook.xml" not in package.namelist():
-                raise ListUnreadable("a zip file, but no workbook")
+                raise ListUnreadable("tệp nén nhưng không phải XLSX")
         book = load_workbook(path, read_only=True, keep_links=False)
-    except (zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
-        raise ListUnreadable(f"not a workbook: {type(error).__name__}") from error
+    except (TooLarge, ListUnreadable):
+        raise
+    except Exception as error:  # the library fails in as many ways as XML can be wrong
+        raise ListUnreadable(f"không phải XLSX: {type(error).__name__}") from error
+    sheets = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
+    for at, sheet in enumerate(sheets):
+        try:
+            table = _headed(_sheet(sheet), known)
+        except ListUnreadable:
+            if at + 1 < len(sheets):
+                continue  # a cover, or notes
+            book.close()
+            raise
+        table.unread = [other.title for other in sheets[at + 1 :] if any(any(cells) for _, cells in islice(_sheet(other), 5))]
+        table.rows = _closing(table.rows, book)
+        return table
+    raise ListUnreadable("không có trang tính nào hiển thị")
+
+
+def _sheet(sheet) -> Iterator[tuple[int, list[str]]]:
+    # The size that the file claims for a sheet is often wrong, and a library that believes it stops early or goes on for ever.
+    sheet.reset_dimensions()
     try:
-        for sheet in book.worksheets:
-            empty = True
-            for number, row in enumerate(sheet.iter_rows(max_col=COLUMNS, values_only=True), 1):
-                cells = [_shown(value) for value in row]
-                empty = empty and not any(cells)
-                yield number, cells
-            if not empty:
-                return
+        for number, row in enumerate(sheet.iter_rows(max_col=COLUMNS, values_only=True), 1):
+            yield number, [_shown(value) for value in row]
+    except (ListUnreadable, TooLarge):
+        raise
+    except Exception as error:
+        raise ListUnreadable(f"trang tính {sheet.title}: {type(error).__name__}") from error
+
+
+def _closing(rows: Iterator[tuple[int, list[str]]], book) -> Iterator[tuple[int, list[str]]]:
+    try:
+        yield from rows
     finally:
         book.close()
 
@@ -161,13 +270,15 @@ def _xlsx(path: Path) -> Iterator[tuple[int, list[str]]]:
 def _shown(value: object) -> str:
     if value is None:
         return ""
+    if isinstance(value, str):
+        return _tidy(value)
     if isinstance(value, datetime):
         return value.date().isoformat() if value.time() == time() else value.isoformat(" ", "minutes")
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    return str(value).strip().replace("\0", "")[:CELL]
+    return _tidy(str(value))
 
 
 # --- JSON ------------------------------------------------------------------------------------------------------------
@@ -175,20 +286,20 @@ def _json(text: str) -> Table:
     """A list of flat objects, alone or under the first key that holds one (`data`, `items` …). Rows count from 1."""
     try:
         given = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise ListUnreadable("not valid JSON") from error
+    except (ValueError, RecursionError) as error:
+        raise ListUnreadable("JSON không đúng") from error
     if isinstance(given, dict):
         given = next((value for value in given.values() if isinstance(value, list)), None)
     if not isinstance(given, list) or not given or not all(isinstance(item, dict) for item in given):
-        raise ListUnreadable("no list of objects in the JSON")
+        raise ListUnreadable("không có danh sách đối tượng trong JSON")
     headings = list(dict.fromkeys(key for item in given for key in item))
     if len(headings) > COLUMNS:
         raise TooLarge(f"more than {COLUMNS} columns")
     rows = ((number, [_plain(item.get(key)) for key in headings]) for number, item in enumerate(given, 1))
-    return Table(headings, 0, _bounded(rows, 0))
+    return Table([cleaned(heading) for heading in headings], 0, _bounded(rows, 0))
 
 
 def _plain(value: object) -> str:
     if isinstance(value, bool):
         return "1" if value else "0"
-    return json.dumps(value, ensure_ascii=False)[:CELL] if isinstance(value, dict | list) else _shown(value)
+    return _tidy(json.dumps(value, ensure_ascii=False)) if isinstance(value, dict | list) else _shown(value)

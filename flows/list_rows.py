@@ -7,10 +7,12 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
 
 from flows.legacy_text import modern
-from flows.list_files import Table
+from flows.list_files import CELL, Table
 from schemas.errors import WrongUse
 from schemas.plan import Case, CaseState, Channel, Finding, Level, ListKind, Period, Severity
 from schemas.plan_errors import ColumnsUnknown
@@ -24,6 +26,20 @@ _EARLIEST = date(1945, 9, 2)
 _SHOWN = 80
 _UNSAFE = ("=", "+", "@", "-")
 _HARMLESS = re.compile(r"[-+]?[\d\s.,/()]*|-+|[-+]\s*[^\W\d_].*")
+_INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+"""Zero-width and direction marks; not the soft hyphen, which is ư in TCVN3."""
+_BLANK = "-–—.…_/xX"
+_NOTHING = re.compile(r"[-–—.…_/\s]+|[xX]")
+"""What clerks write where there is nothing to write."""
+_BROKEN = re.compile(r"#(N/A|REF!|VALUE!|NAME\?|DIV/0!|NUM!|NULL!)", re.IGNORECASE)
+_ROUNDED = re.compile(r"\d[.,]\d+E\+?\d+", re.IGNORECASE)
+_EXACT = ("dossier_code", "number", "number_symbol", "owner_id")
+_IDENTITY = ("dossier_code", "number", "number_symbol", "symbol", "owner_id")
+_FOOT = re.compile(r"(tong cong|tong so|nguoi lap|lap bieu|ghi chu)\b.*|tong|cong")
+_ORDINAL = re.compile(r"\(?(\d{1,2})\)?")
+_KEPT = 50_000
+"""Cells whose clean form is remembered: lists say the same few thousand things again and again."""
+VIETNAM = ZoneInfo("Asia/Ho_Chi_Minh")
 
 COLUMNS: dict[str, tuple[str, ...]] = {
     "dossier_code": ("ma ho so", "so ho so", "ma so ho so", "ma ho so tthc", "so bien nhan"),
@@ -78,16 +94,21 @@ class UnitOfRow:
     level: Level
     closed_on: date | None = None
     successor: str | None = None
+    id: str = ""
 
 
 @dataclass
 class Rules:
-    """What a list is read against. `unit_of(code or name)` gives None for an agency that is not known."""
+    """What a list is read against. `unit_of(code or name, day)` gives None for an agency that is not known."""
 
     kind: ListKind
-    unit_of: Callable[[str], UnitOfRow | None]
+    unit_of: Callable[[str, date | None], UnitOfRow | None]
     kind_of: Callable[[str], str | None] = lambda text: None
     """Code of the kind of paper for a name or a procedure."""
+    sector_of: Callable[[str], str] = lambda text: text
+    """One spelling for a sector that is written in several ways."""
+    allowed: frozenset[str] | None = None
+    """Codes of the agencies whose rows may be imported; None: all."""
     default_unit: str | None = None
     """Agency of rows that name none."""
     own_unit: str | None = None
@@ -109,10 +130,7 @@ def columns_of(headings: Sequence[str], named: Mapping[str, str] | None = None) 
     for thing, heading in (named or {}).items():
         if thing not in COLUMNS:
             raise WrongUse(f"--column {thing}: {', '.join(COLUMNS)}")
-        key = fold_words(heading)
-        if key not in folded:
-            raise WrongUse(f"--column {thing}={heading}: there is no such heading")
-        found[thing] = folded.index(key)
+        found[thing] = _place(thing, heading, folded)
     taken = set(found.values())
     for thing, names in COLUMNS.items():
         places = [at for name in names for at, heading in enumerate(folded) if heading == name and at not in taken]
@@ -127,6 +145,25 @@ def columns_of(headings: Sequence[str], named: Mapping[str, str] | None = None) 
     return found
 
 
+def _place(thing: str, heading: str, folded: list[str]) -> int:
+    if (by_number := re.fullmatch(r"#(\d+)", heading)) and 0 < int(by_number[1]) <= len(folded):
+        return int(by_number[1]) - 1
+    places = [at for at, one in enumerate(folded) if one == fold_words(heading)]
+    if len(places) > 1:
+        numbers = ", ".join(f"{thing}=#{at + 1}" for at in places)
+        raise WrongUse(f"--column {thing}={heading}: nhiều cột cùng tiêu đề; hãy chỉ thứ tự cột: {numbers}")
+    if not places:
+        raise WrongUse(f"--column {thing}={heading}: không có tiêu đề này")
+    return places[0]
+
+
+def is_heading(text: str) -> bool:
+    return fold_words(modern(text)[0]) in _HEADINGS
+
+
+_HEADINGS = frozenset(name for names in COLUMNS.values() for name in names) | {"stt", "tt", "so thu tu"}
+
+
 class Reader:
     """Cases of a table, one by one; findings are collected beside them."""
 
@@ -137,16 +174,20 @@ class Reader:
         self.errors = 0
         self.rows = 0
         self._seen: dict[str, int] = {}
-        self._units: dict[str, UnitOfRow | None] = {}
+        self._units: dict[tuple[str, date | None], UnitOfRow | None] = {}
         self._kinds: dict[str, str | None] = {}
+        self._cleaned: dict[str, str | None] = {}
+        self._dates = [(thing, self.columns.get(thing)) for thing in _DATES]
 
     def cases(self) -> Iterator[Case]:
+        for name in self.table.unread:
+            self._tell(Severity.WARNING, "sheet_unread", None, None, name, "Trang tính này không được đọc; chỉ đọc trang đầu có bảng.")
         for number, cells in self.table.rows:
             before = self.errors
             if (case := self._case(number, cells)) is not None and self.errors == before:
                 yield case
 
-    def _tell(self, severity: Severity, code: str, row: int, thing: str | None, value: str, vi: str) -> None:
+    def _tell(self, severity: Severity, code: str, row: int | None, thing: str | None, value: str, vi: str) -> None:
         if severity is Severity.ERROR:
             self.errors += 1
         if len(self.findings) >= FINDINGS_KEPT:
@@ -159,20 +200,25 @@ class Reader:
         )
 
     def _case(self, row: int, cells: list[str]) -> Case | None:
+        if self._no_case(row, cells):
+            return None
         self.rows += 1
         text: dict[str, str | None] = {}
         for thing, at in self.columns.items():
-            text[thing] = self._clean(row, thing, cells[at]) if at < len(cells) else None
-        if not any(text.values()):
-            return None
+            text[thing] = self._clean(row, thing, cells[at]) if at < len(cells) and cells[at] else None
+        if len(cells) > len(self.table.headings) and any(cells[len(self.table.headings) :]):
+            self._tell(
+                Severity.ERROR, "too_many_cells", row, None, cells[-1], "Dòng có nhiều ô hơn tiêu đề: có lẽ thiếu dấu ngoặc kép quanh ô có dấu phẩy."
+            )
         days = {thing: self._day(row, thing, text.get(thing)) for thing in _DATES}
-        number, symbol = split_number(text.get("number_symbol") or text.get("number") or "")
-        symbol = text.get("symbol") or symbol
+        number, symbol = self._number(row, text)
         dossier, dossier_day, agency = self._dossier(row, text.get("dossier_code"))
-        unit = self._unit(row, text.get("unit") or self.rules.default_unit or agency or self.rules.own_unit)
+        day = days["received"] or days["issued"] or dossier_day
+        unit = self._unit(row, text.get("unit") or self.rules.default_unit or agency or self.rules.own_unit, day)
         state = self._state(row, text.get("state"), days["finished"])
         if unit is None:
             return None
+        sector = text.get("sector")
         case = Case(
             row=row,
             unit=unit.code,
@@ -181,7 +227,7 @@ class Reader:
             dossier_day=dossier_day,
             procedure=text.get("procedure"),
             procedure_name=text.get("procedure_name"),
-            sector=text.get("sector"),
+            sector=self.rules.sector_of(sector) if sector else None,
             kind=self._kind(text.get("kind") or text.get("procedure_name") or ""),
             number=number,
             symbol=symbol,
@@ -198,14 +244,52 @@ class Reader:
         self._once(case)
         return case
 
+    def _no_case(self, row: int, cells: list[str]) -> bool:
+        """Rows of a printed table that are nothing by themselves: numbers of the columns, sums, headings of groups, who signed."""
+        filled = [cell for cell in cells if cell]
+        if row <= self.table.heading_row + 3 and _numbers_of_columns(filled):
+            return True  # below the heading offices number the columns: (1), (2), (3)
+        if any(at is not None and at < len(cells) and cells[at] and read_day(cells[at]) for _, at in self._dates):
+            return False
+        named = any(at < len(cells) and cells[at] for thing in _IDENTITY if (at := self.columns.get(thing)) is not None)
+        if (named or len(filled) > 2) and not _FOOT.fullmatch(fold_words(filled[0])):
+            return False
+        self._tell(
+            Severity.WARNING, "row_passed_over", row, None, filled[0], "Không phải dòng hồ sơ (dòng cộng, tên nhóm, chữ ký); bỏ qua."
+        )
+        return True
+
     def _clean(self, row: int, thing: str, cell: str) -> str | None:
         """Text of a cell in NFC; None when empty."""
-        cell = " ".join(unicodedata.normalize("NFC", cell).split())
-        if not cell:
+        if cell in self._cleaned and not (thing in _EXACT and _ROUNDED.fullmatch(cell)):
+            return self._cleaned[cell]
+        before = len(self.findings) + self.left_out
+        found = self._cleaned_anew(row, thing, cell)
+        if before == len(self.findings) + self.left_out and len(self._cleaned) < _KEPT:
+            self._cleaned[cell] = found
+        return found
+
+    def _cleaned_anew(self, row: int, thing: str, given: str) -> str | None:
+        if len(given) > CELL:
+            self._tell(Severity.ERROR, "cell_too_long", row, thing, given, f"Ô dài hơn {CELL} ký tự.")
+            return None
+        cell = given if given.isascii() else _INVISIBLE.sub("", unicodedata.normalize("NFC", given))
+        cell = " ".join(cell.split())
+        if cell[:1] == "'" and cell[1:2] and (cell[1].isdigit() or cell[1] in _UNSAFE):
+            cell = cell[1:]  # how spreadsheets are told that a number is a text
+        if not cell or (cell[0] in _BLANK and _NOTHING.fullmatch(cell)):
+            return None
+        if cell[0] == "#" and _BROKEN.match(cell):
+            self._tell(Severity.ERROR, "cell_broken", row, thing, cell, "Ô là lỗi của bảng tính, không phải dữ liệu.")
             return None
         if cell.startswith(_UNSAFE) and not _HARMLESS.fullmatch(cell):
             self._tell(
                 Severity.ERROR, "formula", row, thing, cell, "Ô chứa công thức; hãy dán giá trị thay cho công thức."
+            )
+            return None
+        if thing in _EXACT and _ROUNDED.fullmatch(cell):
+            self._tell(
+                Severity.ERROR, "number_rounded", row, thing, cell, "Bảng tính đã làm tròn số này; hãy định dạng cột là văn bản rồi nhập lại số."
             )
             return None
         cell, encoding = modern(cell)
@@ -216,6 +300,17 @@ class Reader:
                 severity, "old_encoding", row, thing, cell, f"Ô viết bằng bảng mã {encoding}, {done} „{cell[:_SHOWN]}“."
             )
         return cell
+
+    def _number(self, row: int, text: dict[str, str | None]) -> tuple[str | None, str | None]:
+        thing = "number_symbol" if text.get("number_symbol") else "number"
+        given = text.get(thing) or ""
+        if _ISO.fullmatch(given):
+            self._tell(
+                Severity.ERROR, "number_is_day", row, thing, given, "Bảng tính đã đổi số, ký hiệu thành ngày; hãy định dạng cột là văn bản rồi nhập lại."
+            )
+            return None, None
+        number, symbol = split_number(given)
+        return number, text.get("symbol") or symbol
 
     def _day(self, row: int, thing: str, text: str | None) -> date | None:
         if text is None:
@@ -240,15 +335,19 @@ class Reader:
             return None, None, None
         return code.text, code.day, code.agency
 
-    def _unit(self, row: int, text: str | None) -> UnitOfRow | None:
+    def _unit(self, row: int, text: str | None, day: date | None) -> UnitOfRow | None:
         if text is None:
             self._tell(Severity.ERROR, "unit_missing", row, "unit", "", "Không biết cơ quan nào giải quyết; hãy dùng --unit MÃ.")
             return None
-        if text not in self._units:
-            self._units[text] = self.rules.unit_of(text)
-        unit = self._units[text]
+        if (text, day) not in self._units:
+            self._units[text, day] = self.rules.unit_of(text, day)
+        unit = self._units[text, day]
         if unit is None:
-            self._tell(Severity.ERROR, "unit_unknown", row, "unit", text, "Không có cơ quan này trong danh mục đơn vị.")
+            self._tell(
+                Severity.ERROR, "unit_unknown", row, "unit", text, "Không có cơ quan này trong danh mục đơn vị, hoặc có nhiều cơ quan cùng tên."
+            )
+        elif self.rules.allowed is not None and unit.code not in self.rules.allowed:
+            self._tell(Severity.ERROR, "unit_not_yours", row, "unit", text, "Bạn không được nhập danh sách của cơ quan này.")
         return unit
 
     def _kind(self, text: str) -> str | None:
@@ -329,18 +428,30 @@ def split_number(text: str) -> tuple[str | None, str | None]:
     return re.sub(r"\s+", "", found[1]), (found[2] or "").strip() or None
 
 
-_DAY = re.compile(r"(\d{1,2})\s*[/.\-]\s*(\d{1,2})\s*[/.\-]\s*(\d{4}|\d{2})(?:[ ,T]+\d.*)?")
-_ISO = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[ T].*)?")
+_DAY = re.compile(r"(\d{1,2})\s*[/.\-]\s*(\d{1,2})\s*[/.\-]\s*(\d{4}|\d{2})(?:[ ,T]+\d[\d:.]*(?:\s*(?:SA|CH|giờ|h))?)?", re.IGNORECASE)
+_ISO = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[ T](\d[\d:.]*)?(Z|[+-]\d\d:?\d\d)?)?")
+_COMPACT = re.compile(r"(19\d\d|20\d\d)(\d\d)(\d\d)")
+_SERIAL = re.compile(r"([2-6]\d{4})(?:[.,]\d+)?")
+_EPOCH = date(1899, 12, 30)
+"""Day 0 of spreadsheets, which write a day without its format as a number: 44656 is 5 April 2022."""
 _CLOCK_FIRST = re.compile(r"\d{1,2}:\d{2}(?::\d{2})?[ ,]+(.*)")
 
 
+@lru_cache(maxsize=20_000)
 def read_day(text: str) -> date | None:
-    """A day as lists write it: 05/3/2022, 5-3-22, 2022-03-05, with or without a time before or after."""
+    """A day as lists write it: 05/3/2022, 5-3-22, 2022-03-05, 20220305, with or without a time before or after, or as the number
+    that spreadsheets keep. None for what is none or could be two: with AM or PM the month may stand first."""
     text = text.strip()
     if clock := _CLOCK_FIRST.fullmatch(text):
         text = clock[1]
     if found := _ISO.fullmatch(text):
+        if found[5] and found[4]:
+            return _in_vietnam(text)
+        year, month, day = map(int, found.groups()[:3])
+    elif found := _COMPACT.fullmatch(text):
         year, month, day = map(int, found.groups())
+    elif found := _SERIAL.fullmatch(text):
+        return _EPOCH + timedelta(days=int(found[1]))
     elif found := _DAY.fullmatch(text):
         day, month, year = map(int, found.groups())
         if len(found[3]) == 2:
@@ -352,6 +463,20 @@ def read_day(text: str) -> date | None:
         return date(year, month, day)
     except ValueError:
         return None
+
+
+def _in_vietnam(text: str) -> date | None:
+    """A moment with its zone: systems keep 17:30 UTC where the day in Vietnam is the next one."""
+    try:
+        return datetime.fromisoformat(text.replace(" ", "T")).astimezone(VIETNAM).date()
+    except ValueError:
+        return None
+
+
+def _numbers_of_columns(filled: Sequence[str]) -> bool:
+    found = [_ORDINAL.fullmatch(cell) for cell in filled]
+    numbers = [int(one[1]) for one in found if one]
+    return len(numbers) == len(found) >= 3 and numbers == list(range(numbers[0], numbers[0] + len(numbers)))
 
 
 def _digits(text: str | None) -> str | None:

@@ -13,6 +13,8 @@ from storage.objects.protocol import Data, ObjectStore
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 CERTIFIED, OTHER_COPY = "ban-sao-chung-thuc", "ban-sao"
 """Kinds of issued copies in `retention_of`."""
+REPORT = "bao-cao"
+"""Kind of filed reports of the plan."""
 
 
 def class_of(settings: PreserveSettings, kind: str) -> str:

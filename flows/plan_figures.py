@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import calendar
+import math
 import re
 from collections.abc import Collection
 from datetime import UTC, date, datetime, time, timedelta
+
+from sqlalchemy import Connection
 
 from flows.plan import VIETNAM, Plan, Told, _quiet
 from schemas.errors import WrongUse
@@ -14,7 +17,8 @@ from schemas.plan_report import DossierFigures, Forecast, Indicator, ReportFigur
 from storage.plan import dossiers as d
 from storage.plan import work
 from storage.plan.indicators import COUNTS, raw_counts
-from storage.plan.progress import reached
+from storage.plan.lists import PlanLists
+from storage.plan.progress import reached, simulated
 
 _ROMAN = ("I", "II", "III", "IV")
 INDICATORS = {
@@ -80,56 +84,73 @@ def figures(
     units: Collection[str] | None = None,
     told: Told = _quiet,
 ) -> ReportFigures:
-    """Everything that a report of a period says. `as_of`: the moment it speaks of, now when None."""
+    """Everything that a report of a period says. `as_of`: the moment it speaks of, now when None; `units`: codes of agencies, all
+    that whoever works here may see when None.
+
+    Raises NotAllowed, WrongUse for an indicator that the settings make of what is not counted.
+    """
     as_of = as_of or datetime.now(UTC)
-    settings = plan.settings.plan
-    earlier = before(period)
+    units = plan.allowed() if units is None else frozenset(units)
+    soon, earlier = plan.settings.plan.nearly_late_days, before(period)
     start, end = _moment(period.first), min(_moment(period.last + timedelta(days=1)), as_of)
     year = period.last.year
     told("lines", 0)
     lines = [line for line in plan.lines(year, as_of) if units is None or line.unit in units]
+    within = None if units is None else _within(plan, units)
+    names = plan.offices.names
     with plan.catalogue.read() as connection:
         told("dossiers", 0)
-        each = d.dossiers(
-            connection, period, as_of, units=units, names=plan.offices.names, nearly_late_days=settings.nearly_late_days
-        )
-        levels = d.together(connection, period, as_of, units=units, nearly_late_days=settings.nearly_late_days)
+        each = d.dossiers(connection, period, as_of, units=units, names=names, nearly_late_days=soon)
+        levels = d.together(connection, period, as_of, units=units, nearly_late_days=soon)
         sectors = d.dossiers(
-            connection, period, as_of, units=units, names={}, nearly_late_days=settings.nearly_late_days, by_sector=True
+            connection, period, as_of, units=units, names={}, nearly_late_days=soon, by_sector=True
         )
-        each_before = d.dossiers(
-            connection, earlier, as_of, units=units, names=plan.offices.names, nearly_late_days=settings.nearly_late_days
-        )
-        urgent = d.urgent(connection, period, as_of, units=units, nearly_late_days=settings.nearly_late_days)
+        each_before = d.dossiers(connection, earlier, as_of, units=units, names=names, nearly_late_days=soon)
+        urgent = d.urgent(connection, period, as_of, units=units, nearly_late_days=soon)
         told("indicators", 0)
-        counts = raw_counts(connection, period, as_of, units)
+        counts = raw_counts(connection, period, as_of, units, within)
         told("work", 0)
-        pace_from = as_of - timedelta(days=settings.pace_days)
-        recent: dict[str, int] = {}
-        for (unit, _), reached_since in reached(connection, as_of, since=pace_from).items():
-            code = plan.offices.carrying(plan.offices.code(unit), as_of.astimezone(VIETNAM).date())
-            recent[code] = recent.get(code, 0) + reached_since.digitised
+        recent = _recent(plan, connection, as_of)
         return ReportFigures(
             office=plan.settings.office.name,
             period=period,
             before=earlier,
             as_of=as_of,
+            judged_on=d.judged_on(period, as_of),
             plan_year=year,
             plan=tuple(lines),
             dossiers=(*each, *_named_levels(levels)),
             sectors=tuple(sectors),
             dossiers_before=tuple(each_before),
             indicators=tuple(_indicators(plan, counts)),
-            copies=tuple(work.copies(connection, period, as_of)),
-            copies_before=tuple(work.copies(connection, earlier, as_of)),
-            throughput=tuple(work.throughput(connection, start, end)),
-            corrections=tuple(work.corrections(connection, start, end)),
-            backlog=tuple(work.backlog(connection, end)),
+            copies=tuple(work.copies(connection, period, as_of, within)),
+            copies_before=tuple(work.copies(connection, earlier, as_of, within)),
+            throughput=tuple(work.throughput(connection, start, end, within)),
+            corrections=tuple(
+                cause.model_copy(update={"kind_name": plan.kind_name(cause.kind)})
+                for cause in work.corrections(connection, start, end, within)
+            ),
+            backlog=tuple(work.backlog(connection, end, within)),
             forecasts=tuple(_forecasts(plan, lines, recent, as_of, year)),
-            months=tuple(work.months(connection, period, as_of, units)),
+            months=tuple(work.months(connection, period, as_of, units, within)),
             urgent=tuple(urgent),
-            notes=tuple(_notes(lines, each)),
+            notes=tuple(_notes(plan, lines, each, simulated(connection, as_of), PlanLists(plan.catalogue).after(as_of))),
         )
+
+
+def _within(plan: Plan, units: frozenset[str]) -> work.Within:
+    books = {plan.offices.names.get(unit, unit) for unit in units} | units
+    return work.Within(batches=plan.offices.ids(units) | units, books=frozenset(books))
+
+
+def _recent(plan: Plan, connection: Connection, as_of: datetime) -> dict[tuple[str, str], int]:
+    """(agency that carries it, kind) → records of the last days."""
+    since, today = as_of - timedelta(days=plan.settings.plan.pace_days), as_of.astimezone(VIETNAM).date()
+    found: dict[tuple[str, str], int] = {}
+    for (unit, _, kind), counts in reached(connection, as_of, since=since).items():
+        carried = plan.offices.carrying(plan.offices.code(unit), today, as_of)
+        found[carried, kind] = found.get((carried, kind), 0) + counts.digitised
+    return found
 
 
 _LEVEL_NAMES = {
@@ -167,52 +188,91 @@ def _indicators(plan: Plan, counts: dict[str, int]) -> list[Indicator]:
 
 
 def _forecasts(
-    plan: Plan, lines: list[PlanLine], recent: dict[str, int], as_of: datetime, year: int
+    plan: Plan, lines: list[PlanLine], recent: dict[tuple[str, str], int], as_of: datetime, year: int
 ) -> list[Forecast]:
-    days = plan.settings.plan.pace_days
-    today = as_of.astimezone(VIETNAM).date()
-    by_unit: dict[str, list[PlanLine]] = {}
+    """One of each unit and kind with a target; then one of the unit, which meets its plan on the day the last kind does: more of
+    one kind does not make up for less of another."""
+    by_kind: dict[tuple[str, str], list[PlanLine]] = {}
     for line in lines:
         if line.wanted is not None:
-            by_unit.setdefault(line.unit, []).append(line)
-    found = []
-    for unit, of_unit in by_unit.items():
-        # More of one kind does not make up for less of another.
-        wanted = sum(line.wanted or 0 for line in of_unit)
-        done = sum(min(line.digitised, line.wanted or 0) for line in of_unit)
-        pace = recent.get(unit, 0) / days
-        left = wanted - done
-        day = today if left <= 0 else None
-        if left > 0 and pace > 0 and left / pace < 36_500:
-            day = today + timedelta(days=-int(-left // pace))
-        found.append(
-            Forecast(
-                unit=unit,
-                unit_name=of_unit[0].unit_name,
-                wanted=wanted,
-                done=done,
-                pace=pace,
-                pace_days=days,
-                day=day,
-                due=date(year, 12, 31),
-            )
-        )
-    return found
+            by_kind.setdefault((line.unit, line.kind), []).append(line)
+    found: dict[str, list[Forecast]] = {}
+    for (unit, kind), some in by_kind.items():
+        one = _forecast(plan, some, recent.get((unit, kind), 0), as_of, year)
+        found.setdefault(unit, []).append(one)
+    forecasts = []
+    for of_unit in found.values():
+        forecasts += of_unit
+        if len(of_unit) > 1:
+            days = [one.day for one in of_unit]
+            forecasts.append(
+                of_unit[0].model_copy(
+                    update={
+                        "kind": "", "kind_name": "", "wanted": sum(x.wanted for x in of_unit),
+                        "done": sum(x.done for x in of_unit), "pace": sum(x.pace for x in of_unit),
+                        "day": None if None in days else max(days),
+                    }
+                )
+            )  # fmt: skip
+    return forecasts
 
 
-def _notes(lines: list[PlanLine], dossiers: list[DossierFigures]) -> list[str]:
+def _forecast(plan: Plan, lines: list[PlanLine], recent: int, as_of: datetime, year: int) -> Forecast:
+    days, today = plan.settings.plan.pace_days, as_of.astimezone(VIETNAM).date()
+    wanted = sum(line.wanted or 0 for line in lines)
+    done = sum(min(line.digitised, line.wanted or 0) for line in lines)
+    left, pace = wanted - done, recent / days
+    day = today if left <= 0 else None
+    if left > 0 and pace > 0 and left / pace < _FAR_AWAY:
+        day = today + timedelta(days=math.ceil(left / pace))
+    return Forecast(
+        unit=lines[0].unit,
+        unit_name=lines[0].unit_name,
+        kind=lines[0].kind,
+        kind_name=lines[0].kind_name,
+        wanted=wanted,
+        done=done,
+        pace=pace,
+        pace_days=days,
+        day=day,
+        due=date(year, 12, 31),
+    )
+
+
+_FAR_AWAY = 36_500
+"""Days; no plan is met after a hundred years."""
+_NOTED = 10
+"""Of one kind."""
+
+
+def _notes(
+    plan: Plan, lines: list[PlanLine], dossiers: list[DossierFigures], simulated: int, lists_to_come: int
+) -> list[str]:
     notes = []
     without = sorted({line.unit_name for line in lines if line.in_force is None})
     if without:
         notes.append(
-            "Chưa có tổng số kết quả còn hiệu lực nên chưa tính được tỷ lệ: " + "; ".join(without[:10]) + "."
+            "Chưa có tổng số kết quả còn hiệu lực nên chưa tính được tỷ lệ: " + "; ".join(without[:_NOTED]) + "."
         )
-    over = [line for line in lines if line.in_force is not None and line.digitised > line.in_force]
-    for line in over[:10]:
+    for line in [x for x in lines if x.in_force is not None and x.digitised > x.in_force][:_NOTED]:
         notes.append(
             f"{line.unit_name}, {line.kind_name}: đã số hoá {line.digitised} nhưng tổng số còn hiệu lực chỉ {line.in_force}; "
             "hãy kiểm tra tổng số."
         )
+    for line in [x for x in lines if x.in_force is not None and (x.listed or 0) > x.in_force][:_NOTED]:
+        notes.append(
+            f"{line.unit_name}, {line.kind_name}: danh sách có {line.listed} kết quả còn hiệu lực nhưng tổng số đã duyệt chỉ "
+            f"{line.in_force}; hãy kiểm tra tổng số."
+        )
+    for unit in sorted({x.unit for x in lines if x.level is Level.DISTRICT}):
+        if len(heirs := plan.offices.heirs(unit)) > 1:
+            notes.append(
+                f"{plan.offices.names.get(unit, unit)} đã chia cho {', '.join(heirs)}; phần tồn chưa rõ thuộc đơn vị nào nên để riêng."
+            )
+    if simulated:
+        notes.append(f"{simulated} giấy tờ mới đồng bộ vào kho mô phỏng, chưa tới Kho trên Cổng DVCQG.")
+    if lists_to_come:
+        notes.append(f"{lists_to_come} danh sách ghi thời điểm nhập ở tương lai (đồng hồ máy đã chạy sai) nên chưa được tính.")
     if not dossiers:
         notes.append("Chưa nhập danh sách hồ sơ của kỳ này từ hệ thống một cửa.")
     return notes

@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+from flows.masking import HIDDEN
 from flows.plan import Plan
+from flows.plan_match import name_shown
 from flows.report_csv import safe
 from schemas.plan import ListKind
 from storage.plan.lists import CaseRow
@@ -24,7 +26,8 @@ _COLUMNS = {
 }
 
 
-def facts_of(row: CaseRow) -> dict[str, str | int]:
+def facts_of(plan: Plan, row: CaseRow) -> dict[str, str | int]:
+    """A row as whoever works here may see it: without names and summaries where they may not see personal data."""
     case = row.case
     return {
         "case": row.id,
@@ -33,17 +36,17 @@ def facts_of(row: CaseRow) -> dict[str, str | int]:
         "kind": case.kind or case.procedure_name or "",
         "number": "/".join(filter(None, (case.number, case.symbol))),
         "issued": case.issued.isoformat() if case.issued else "",
-        "owner": case.owner or "",
+        "owner": name_shown(plan, case.owner, case.unit) or "",
         "dossier_code": case.dossier_code or "",
         "procedure": case.procedure or "",
-        "summary": case.summary or "",
+        "summary": (case.summary or "") if plan.sees_personal(case.unit) or not case.summary else HIDDEN,
     }
 
 
 def write_missing(plan: Plan, kind: ListKind, unit: str | None, path: Path) -> int:
     """CSV for spreadsheets, by agency, kind and day, as the binders stand on the shelf; how many rows."""
     rows = sorted(
-        (facts_of(row) for row in plan.missing(kind, unit)),
+        (facts_of(plan, row) for row in plan.missing(kind, unit)),
         key=lambda f: (f["unit"], f["kind"], f["issued"], f["number"]),
     )
     with path.open("w", encoding="utf-8-sig", newline="") as file:

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import os
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from flows.locks import REPORT, lock_of, put_locked
 from flows.plan import Plan, Told, _quiet
 from flows.plan_figures import figures
-from schemas.errors import WrongUse
-from schemas.plan import Period
+from schemas.errors import NotFound, WrongUse
+from schemas.people_errors import NotAllowed
+from schemas.plan import Period, PlanSettings
 from schemas.plan_report import ReportFigures
+from schemas.store import ObjectRef
 from storage.fold import fold_words
+from storage.plan.moments import settled_moment
 from storage.plan.reports import PlanReports, ReportRow, new_report_id
 
 FORMATS = {
@@ -22,6 +28,8 @@ FORMATS = {
     "html": "text/html; charset=utf-8",
     "csv": "text/csv; charset=utf-8",
 }
+DATA = "json"
+"""Filed with every report: its figures, and the settings they were made with."""
 
 
 @dataclass(frozen=True)
@@ -55,16 +63,25 @@ def make_report(
     formats: Sequence[str] = tuple(FORMATS),
     told: Told = _quiet,
 ) -> Made:
-    """Figures of a period in the wanted formats, filed under `reports/` in the store and in the catalogue."""
-    as_of = as_of or datetime.now(UTC)
+    """Figures of a period in the wanted formats, filed under `reports/` in the store, locked as `[preserve] retention_of` has it
+    for reports, and in the catalogue. Killed before the end, nothing is filed.
+
+    Raises WrongUse, NotAllowed, CatalogueUnavailable when others write for longer than a minute.
+    """
+    if unknown := set(formats) - set(FORMATS):
+        raise WrongUse(f"--format {', '.join(sorted(unknown))}: {', '.join(FORMATS)}")
+    units = plan.allowed() if units is None else units
+    as_of = as_of or settled_moment(plan.catalogue)
     found = figures(plan, period, as_of=as_of, units=units, told=told)
     report_id = new_report_id()
     files, objects = {}, {}
     for form in formats:
         told(form, 0)
         files[form] = render(found, form)
+    lock = lock_of(plan.settings.preserve, REPORT, datetime.now(UTC))
+    for form, data in (*files.items(), (DATA, _data(plan, found))):
         key = f"reports/{report_id}/{file_name(found)}.{form}"
-        objects[form] = plan.store.put(key, files[form], media_type=FORMATS[form]).model_dump()
+        objects[form] = put_locked(plan.store, key, data, lock, media_type=FORMATS.get(form, "application/json")).model_dump()
     row = PlanReports(plan.catalogue).filed(
         period, units, as_of, fingerprint(found), objects, report_id=report_id, who=plan.who
     )
@@ -72,18 +89,53 @@ def make_report(
 
 
 def again(plan: Plan, row: ReportRow) -> tuple[ReportFigures, bool]:
-    """The figures of a filed report computed anew for its moment, and whether they are the same."""
+    """The figures of a filed report computed anew for its moment, with the settings of that time, and whether they are the same."""
+    may_see(plan, row)
     period = Period.model_validate({"label": row.label, "first": row.first, "last": row.last})
+    if DATA in row.objects:
+        ref = ObjectRef(**row.objects[DATA])
+        then = PlanSettings.model_validate(json.loads(plan.store.get(ref.key, ref.version))["settings"])
+        plan = replace(plan, settings=plan.settings.model_copy(update={"plan": then}))
     found = figures(plan, period, as_of=row.as_of, units=row.units or None)
     return found, fingerprint(found) == row.figures_sha256
 
 
+def fetch(plan: Plan, row: ReportRow, folder: Path) -> list[Path]:
+    """The files of a filed report as they were filed: each is hashed again on the way. Raises NotAllowed, ObjectDamaged,
+    ObjectMissing."""
+    may_see(plan, row)
+    refs = [ObjectRef(**value) for value in row.objects.values()]
+    return _written({Path(ref.key).name: plan.store.get(ref.key, ref.version) for ref in refs}, folder, row.id)
+
+
+def visible(plan: Plan, rows: Sequence[ReportRow]) -> list[ReportRow]:
+    """Reports that whoever works here may see."""
+    allowed = plan.allowed()
+    return [row for row in rows if allowed is None or (row.units and set(row.units) <= allowed)]
+
+
+def may_see(plan: Plan, row: ReportRow) -> None:
+    """A report over all agencies is for those who may see all. Raises NotAllowed."""
+    if not visible(plan, [row]):
+        raise NotAllowed(row.id)
+
+
 def fingerprint(found: ReportFigures) -> str:
     """SHA-256 of the counts. Names of offices and kinds may be written otherwise later and do not count."""
-    bare = found.model_dump_json(exclude={"office": True, "notes": True, "plan": {"__all__": {"unit_name", "kind_name"}},
-                                          "dossiers": {"__all__": {"unit_name"}}, "dossiers_before": {"__all__": {"unit_name"}},
-                                          "forecasts": {"__all__": {"unit_name"}}})  # fmt: skip
+    unnamed = {"__all__": {"unit_name", "kind_name"}}
+    bare = found.model_dump_json(
+        exclude={
+            "office": True, "notes": True, "plan": unnamed, "dossiers": unnamed, "dossiers_before": unnamed,
+            "forecasts": unnamed, "corrections": unnamed,
+        }
+    )  # fmt: skip
     return hashlib.sha256(bare.encode()).hexdigest()
+
+
+def _data(plan: Plan, found: ReportFigures) -> bytes:
+    settings = plan.settings.plan.model_dump(mode="json")
+    facts = {"settings": settings, "figures": found.model_dump(mode="json")}
+    return json.dumps(facts, ensure_ascii=False, indent=1).encode()
 
 
 def file_name(found: ReportFigures) -> str:
@@ -93,12 +145,24 @@ def file_name(found: ReportFigures) -> str:
 
 def write_files(made: Made, folder: Path) -> list[Path]:
     """The files beside each other; none is overwritten with other content without a new name."""
-    folder.mkdir(parents=True, exist_ok=True)
+    name = file_name(made.figures)
+    return _written({f"{name}.{form}": data for form, data in made.files.items()}, folder, made.row.id)
+
+
+def _written(files: dict[str, bytes], folder: Path, report_id: str) -> list[Path]:
     paths = []
-    for form, data in made.files.items():
-        path = folder / f"{file_name(made.figures)}.{form}"
-        if path.exists() and path.read_bytes() != data:
-            path = folder / f"{file_name(made.figures)}-{made.row.id[:8]}.{form}"
-        path.write_bytes(data)
-        paths.append(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, data in files.items():
+            path = folder / name
+            if path.exists() and path.read_bytes() != data:
+                path = path.with_stem(f"{path.stem}-{report_id[:8]}")
+            # Whole or not there: whoever sends the report on must not send half of it.
+            fresh = folder / f".{path.name}.{os.getpid()}"
+            fresh.write_bytes(data)
+            os.replace(fresh, path)
+            paths.append(path)
+    except OSError as error:
+        raise NotFound(f"--to {folder}: {error.strerror}") from error
     return paths
+

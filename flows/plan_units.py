@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
+from functools import cached_property
 
 from flows.list_rows import UnitOfRow
 from schemas.errors import WrongUse
+from schemas.people import WITHOUT_UNIT, Actor, Right
+from schemas.people_errors import NotAllowed
 from schemas.plan import Level
 from schemas.settings import Settings
+from storage.audit import Audit
 from storage.catalogue import Catalogue
+from storage.codes import parse_dossier_code
 from storage.fold import fold_words
 from storage.people import Units
+from storage.people.units import UnitRow, code_forms
 
 
 class Offices:
@@ -18,71 +24,124 @@ class Offices:
 
     def __init__(self, catalogue: Catalogue, settings: Settings) -> None:
         self._default = settings.plan.default_level
-        self.own_code = settings.office.code
+        self._catalogue = catalogue
+        self.own_code, self.own_name = settings.office.code, settings.office.name
         self.rows = {row.id: row for row in Units(catalogue).list()}
         self._by_name: dict[str, set[str]] = {}
         for row in self.rows.values():
-            for text in (row.code, row.name, row.id):
+            for text in (*code_forms(row.code), row.name, row.id):
                 if text:
                     self._by_name.setdefault(fold_words(text), set()).add(row.id)
-        self.names = {row.code or row.id: row.name for row in self.rows.values()}
-        self.names.setdefault(self.own_code, settings.office.name)
+        # One code may have been two agencies one after the other: the newer name stands for both.
+        in_time = sorted(self.rows.values(), key=lambda row: row.valid_from or "")
+        self.names = {row.code or row.id: row.name for row in in_time}
+        self.names.setdefault(self.own_code, self.own_name)
 
-    def of(self, text: str) -> UnitOfRow | None:
-        """The agency that a list names by code (old or new form) or name; None when it is not known or two bear the name."""
+    def of(self, text: str, day: date | None = None) -> UnitOfRow | None:
+        """The agency that a list names by code (old or new form) or name. Where several bore the name, as a commune and the one
+        that it was merged into on 1/7/2025, the one that existed on `day` (today's when None); None when that leaves it open."""
         if not self.rows:
             return UnitOfRow(current_form(text), self._default) if _is_code(text) else None
-        for form in (text, current_form(text)):
-            found = self._by_name.get(fold_words(form), set())
-            if len(found) == 1:
-                return self._unit(next(iter(found)))
-        return None
+        found = [self.rows[one] for one in self._by_name.get(fold_words(text), ())]
+        if len(found) > 1:
+            found = [row for row in found if row.valid_on(day or date.today())] or found
+        if len({row.code or row.id for row in found}) != 1:
+            return None
+        return self._unit(max(found, key=lambda row: row.valid_from or ""))
 
     def code(self, unit: str | None) -> str:
         """Code of a unit by the id that a batch carries; a batch without unit is the office's own."""
         row = self.rows.get(unit or "")
         return (row.code or row.id) if row else (unit or self.own_code)
 
+    def ids(self, codes: frozenset[str]) -> frozenset[str]:
+        """Ids that batches of these agencies carry."""
+        found = {row.id for row in self.rows.values() if (row.code or row.id) in codes}
+        return frozenset(found | {WITHOUT_UNIT} if self.own_code in codes else found)
+
     def level(self, code: str) -> Level:
         unit = self.of(code)
         return unit.level if unit else self._default
 
-    def carrying(self, code: str, day: date) -> str:
-        """Who carries the backlog of an agency on a day: itself, or its one successor when it has ended.
+    def heirs(self, code: str) -> list[str]:
+        """Names of those who carry the work of an agency on."""
+        return sorted(
+            self.rows[heir].name
+            for row in self.rows.values()
+            if (row.code or row.id) == code
+            for heir in row.successors
+            if heir in self.rows
+        )
+
+    def carrying(self, code: str, day: date, as_of: datetime | None = None) -> str:
+        """Who carries the backlog of an agency on a day: itself, or its one successor when it has ended. `as_of`: what was
+        entered about its end later does not count.
 
         An agency divided among several keeps its own line, because nothing tells whose a paper is now.
         """
         seen: set[str] = set()
         while code not in seen:
             seen.add(code)
-            unit = self.of(code)
+            unit = self.of(code, day)
             if unit is None or unit.closed_on is None or unit.closed_on >= day or not unit.successor:
+                break
+            if as_of is not None and self._closed_at.get(unit.id, as_of) > as_of:
                 break
             code = unit.successor
         return code
 
-    def _unit(self, unit_id: str) -> UnitOfRow:
-        row = self.rows[unit_id]
+    @cached_property
+    def _closed_at(self) -> dict[str, datetime]:
+        """When the end of an agency was last entered."""
+        return {row.object: row.at for row in reversed(Audit(self._catalogue).rows(action="unit_closed", limit=None))}
+
+    def _unit(self, row: UnitRow) -> UnitOfRow:
         heirs = [self.rows[heir] for heir in row.successors if heir in self.rows]
         return UnitOfRow(
             code=row.code or row.id,
             level=Level(row.level) if row.level in set(Level) else self._default,
             closed_on=date.fromisoformat(row.valid_to) if row.valid_to else None,
             successor=(heirs[0].code or heirs[0].id) if len(heirs) == 1 else None,
+            id=row.id,
         )
+
+    # --- rights ------------------------------------------------------------------------------------------------------
+    def allowed(self, actor: Actor | None, right: Right) -> frozenset[str] | None:
+        """Codes of the agencies where somebody has a right; None: everywhere. Raises NotAllowed when nowhere."""
+        if actor is None:
+            return None
+        grants = [grant.units for grant in actor.grants if right in grant.rights]
+        if not grants:
+            raise NotAllowed(str(right))
+        if None in grants:
+            return None
+        return frozenset(self.code(unit) for unit in frozenset().union(*grants))
+
+    def wanted(self, named: tuple[str, ...], allowed: frozenset[str] | None) -> frozenset[str] | None:
+        """Codes of the agencies that somebody names; of all that they may see when they name none.
+
+        Raises WrongUse for one that is not there, NotAllowed for one that is not theirs.
+        """
+        if not named:
+            return allowed
+        codes = set()
+        for text in named:
+            unit = self.of(text)
+            if unit is None:
+                raise WrongUse(f"--unit {text}: không có cơ quan này")
+            if allowed is not None and unit.code not in allowed:
+                raise NotAllowed(text)
+            codes.add(unit.code)
+        return frozenset(codes)
 
 
 def current_form(code: str) -> str:
     """`000.00.12.H26` (QCVN 102:2016, reversed) as `H26.12` (QĐ 20/2020/QĐ-TTg); other text as it is."""
-    parts = code.strip().upper().split(".")
-    if len(parts) != 4 or not _is_code(parts[3]) or not all(part.isdigit() for part in parts[:3]):
-        return code.strip()
-    return ".".join([parts[3], *(part for part in reversed(parts[:3]) if set(part) != {"0"})])
+    code = code.strip().upper()
+    return code_forms(code)[-1] if code[:3].isdigit() else code
 
 
 def _is_code(text: str) -> bool:
-    from storage.codes import parse_dossier_code
-
     try:
         parse_dossier_code(f"{text.strip()}-200101-0001")
     except WrongUse:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from zoneinfo import ZoneInfo
 
-from schemas.plan_report import CopyFigures, DossierFigures, ReportFigures
+from schemas.plan_report import CopyFigures, DossierFigures, Forecast, ReportFigures
 from schemas.texts import field_name
 
 Cell = str | int | float | date | None
@@ -17,8 +17,7 @@ TEXT, COUNT, PERCENT, MONEY, DAY, DECIMAL = "text", "count", "percent", "money",
 STAGES = {
     "digitised": "Số hoá",
     "checked": "Kiểm tra",
-    "archived": "Lưu trữ",
-    "signed": "Duyệt ký (lô)",
+    "signed": "Ký số, lưu trữ",
     "certified": "Chứng thực, cấp bản sao",
     "matched": "Đối chiếu danh sách",
 }
@@ -299,7 +298,7 @@ def _corrections(figures: ReportFigures) -> Section:
         ),
         tuple(
             (
-                x.kind, field_name(x.field), x.corrected, x.handwritten, x.read, 100 * x.corrected / x.read if x.read else None,
+                x.kind_name or x.kind, field_name(x.field), x.corrected, x.handwritten, x.read, 100 * x.corrected / x.read if x.read else None,
             )
             for x in figures.corrections
         ),
@@ -318,11 +317,16 @@ def _backlog(figures: ReportFigures) -> Section:
 
 
 def _forecast(figures: ReportFigures) -> Section:
+    def row(x: Forecast) -> tuple[Cell, ...]:
+        said = "chưa đạt được với tốc độ này" if x.day is None else "chậm so với hạn" if x.day > x.due else "kịp hạn"
+        return (x.unit_name, x.kind_name or "Tất cả các loại", x.wanted, x.done, round(x.pace, 2), x.day, x.due, said)
+
     return Section(
         "du_bao",
         "Dự báo ngày đạt chỉ tiêu",
         (
-            Column("Cơ quan", TEXT, width=3.0),
+            Column("Cơ quan", TEXT, width=2.4),
+            Column("Loại kết quả", TEXT, width=2.4),
             Column("Phải số hoá", sum=True),
             Column("Đã tính vào chỉ tiêu", sum=True),
             Column("Giấy tờ/ngày", DECIMAL),
@@ -330,13 +334,8 @@ def _forecast(figures: ReportFigures) -> Section:
             Column("Hạn", DAY),
             Column("Nhận xét", TEXT, width=2.0),
         ),
-        tuple(
-            (
-                x.unit_name, x.wanted, x.done, round(x.pace, 2), x.day, x.due,
-                "chưa đạt được với tốc độ này" if x.day is None else "chậm so với hạn" if x.day > x.due else "kịp hạn",
-            )
-            for x in figures.forecasts
-        ),
+        tuple(row(x) for x in figures.forecasts if x.kind),
+        extra=tuple(row(x) for x in figures.forecasts if not x.kind),
         note=f"Tốc độ của {figures.forecasts[0].pace_days} ngày gần nhất." if figures.forecasts else "",
     )  # fmt: skip
 
@@ -353,7 +352,7 @@ def _urgent(figures: ReportFigures) -> Section:
             Column("Số ngày quá hạn"),
         ),
         tuple(
-            (x.dossier_code, names.get(x.unit, x.unit), x.due, max(0, (figures.period.last - x.due).days)) for x in figures.urgent
+            (x.dossier_code, names.get(x.unit, x.unit), x.due, max(0, (figures.judged_on - x.due).days)) for x in figures.urgent
         ),
         note="Tối đa 200 hồ sơ gấp nhất." if len(figures.urgent) >= 200 else "",
         on_paper=30,

@@ -21,7 +21,7 @@ from pathlib import PurePosixPath
 import sqlalchemy as sa
 
 from flows.fixity import Archive
-from flows.locks import CERTIFIED, OTHER_COPY, ZONE, class_of, end_of, retention
+from flows.locks import CERTIFIED, OTHER_COPY, REPORT, ZONE, class_of, end_of, retention
 from schemas.document import DocumentStatus
 from schemas.errors import NotAllowedNow, NotFound, ObjectLocked, ObjectMissing, WrongUse
 from schemas.keeping import PRIMARY, DisposalItem, DisposalList, DisposalState, Hold, Reminder, Term
@@ -37,6 +37,7 @@ from storage.keeping.places import Places
 from storage.keeping.retention import Disposals, Handovers, Holds, Terms
 from storage.objects import ObjectStore, original_key
 from storage.objects.retention import refuse_if_locked
+from storage.plan.reports import PlanReports, ReportRow
 from storage.register.tables import entries
 from storage.search.index import index_documents
 
@@ -141,7 +142,7 @@ def _hold_object(store: ObjectStore, ref: ObjectRef) -> int:
 
 # --- what there is ---------------------------------------------------------------------------------------------------
 def subjects(archive: Archive) -> Iterator[Subject]:
-    """Archived records, then issued copies."""
+    """Archived records, then issued copies, then filed reports."""
     offset, catalogue = 0, archive.catalogue
     while rows := catalogue.documents(status=DocumentStatus.ARCHIVED, limit=AT_ONCE, offset=offset):
         offset += len(rows)
@@ -150,13 +151,18 @@ def subjects(archive: Archive) -> Iterator[Subject]:
                 yield _record(archive, row)
     for ref in archive.store.list("issued/"):
         yield _copy(archive, ref)
+    for row in PlanReports(archive.catalogue).list(limit=None):
+        yield _report(row)
 
 
 def one(archive: Archive, subject: str) -> Subject:
-    """A record by id or its beginning, or an issued copy by the id of its row. Raises NotFound."""
+    """A record by id or its beginning, an issued copy by the id of its row, or a filed report. Raises NotFound."""
     key = f"issued/{subject}.pdf"
     if not subject.upper().startswith("D-") and archive.store.exists(key):
         return _copy(archive, archive.store.stat(key).ref)
+    if len(subject) >= 8 and not subject.upper().startswith("D-"):
+        with suppress(NotFound):
+            return _report(PlanReports(archive.catalogue).get(subject.lower()))
     row = archive.catalogue.document(subject)
     if row.archive is None or row.status is not DocumentStatus.ARCHIVED:
         raise NotFound(f"{subject}: nothing archived")
@@ -190,9 +196,17 @@ def _copy(archive: Archive, ref: ObjectRef) -> Subject:
     )  # fmt: skip
 
 
+def _report(row: ReportRow) -> Subject:
+    ref = ObjectRef(**next(iter(row.objects.values())))
+    completed = row.made_at.astimezone(ZONE).date()
+    return Subject(id=row.id, kind=REPORT, title=row.label, completed=completed, valid_to=None, source=None, archive=ref)
+
+
 def protected_objects(store: ObjectStore, subject: Subject) -> Iterator[ObjectRef]:
     """What is locked for a record: the archived file in all versions, its evidence, the scan it came from."""
     folder = f"archive/{subject.id}/" if subject.source else subject.archive.key
+    if subject.kind == REPORT:
+        folder = f"reports/{subject.id}/"
     for prefix in (folder, f"evidence/{subject.id}/"):
         for ref in list(store.list(prefix)):
             yield from store.versions(ref.key)

@@ -113,12 +113,15 @@ class ListImport(_Frozen):
     id: str
     name: str
     sha256: str
-    kind: ListKind
+    kind: str
+    """Of ListKind, or `totals`."""
     rows: int
     added: int
     changed: int
     """Known dossiers whose state or dates are now others."""
     same: int
+    gone: int = 0
+    """Known before, and no longer in a list that was said to be complete."""
     findings: tuple[Finding, ...] = ()
     findings_left_out: int = 0
 
@@ -203,8 +206,10 @@ class PlanLine(_Frozen):
     archived: int
     synchronised: int
     reused: int
+    listed: int | None = None
+    """Rows of lists of results in force; None where there is no list."""
     missing: int | None
-    """Rows of lists without a record; None where there is no list."""
+    """Of them without a record."""
 
     @property
     def share(self) -> float | None:

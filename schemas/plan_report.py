@@ -104,7 +104,7 @@ class Throughput(_Frozen):
 
     who: str
     stage: str
-    """digitised | checked | archived | signed | certified | matched"""
+    """digitised | checked | signed | certified | matched"""
     count: int
 
 
@@ -112,6 +112,7 @@ class CorrectionCause(_Frozen):
     """Fields that people had to correct."""
 
     kind: str
+    kind_name: str = ""
     field: str
     corrected: int
     read: int
@@ -129,10 +130,12 @@ class BacklogAge(_Frozen):
 
 
 class Forecast(_Frozen):
-    """When a unit meets its target at the pace of the last days."""
+    """When a unit meets its target for a kind at the pace of the last days; kind "": all of its kinds."""
 
     unit: str
     unit_name: str
+    kind: str
+    kind_name: str
     wanted: int
     done: int
     pace: float
@@ -171,6 +174,8 @@ class ReportFigures(_Frozen):
     before: Period
     """The same period before, for comparison."""
     as_of: AwareDatetime
+    judged_on: date
+    """Terms are over or not on this day: the last of the period, or that of `as_of` while the period runs."""
     plan_year: int
     plan: tuple[PlanLine, ...]
     dossiers: tuple[DossierFigures, ...]

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from schemas.copies import Channel, DeliveryState, Message, Receipt
 from schemas.errors import NotAllowedNow, NotFound, RequestKeyReused
+from schemas.register import BookKind
 from schemas.store import ObjectRef
 from storage.catalogue import tables as t
 from storage.catalogue.database import Database, insert
@@ -20,6 +21,7 @@ from storage.catalogue.events import add_event, now
 from storage.catalogue.rows import short_id
 from storage.catalogue.tables import Json, Text, UtcTime, metadata
 from storage.register.rows import local
+from storage.register.tables import entries
 
 LONGEST_WAIT = timedelta(hours=6)
 
@@ -122,6 +124,9 @@ class Outbox:
             add_event(
                 connection, who, "copy_delivered", row["entry"], message=message_id, simulated=receipt.simulated
             )
+            if row["channel"] == Channel.CITIZEN_STORE and (record := _record_of(connection, row["entry"])):
+                # The owner has the result itself, as a copy from the archive (docs/plan.md).
+                add_event(connection, who, "synchronised", record, message=message_id, simulated=receipt.simulated)
             return _load_one(connection, message_id)
 
     def not_delivered(
@@ -180,6 +185,14 @@ def archived_under(database: Database, sha256: str) -> str | None:
     query = sa.select(v.document).where(v.archive["sha256"].as_string() == sha256).limit(1)
     with database.read() as connection:
         return connection.scalar(query)
+
+
+def _record_of(connection: sa.Connection, entry: str) -> str | None:
+    """The record that a copy is the whole of; None for one made of paper, or for an extract."""
+    whole = entries.c.kind.in_((BookKind.TRUE_COPY, BookKind.REGISTER_COPY))
+    query = sa.select(t.documents.c.id).join(entries, entries.c.document == t.documents.c.id)
+    query = query.where(entries.c.id == entry, whole)
+    return connection.scalar(query)
 
 
 def _held(connection: sa.Connection, message_id: str, worker: str) -> sa.RowMapping:

@@ -13,7 +13,9 @@ import pytest
 
 from flows.plan import Plan
 from flows.plan_figures import before, figures, period_of
+from flows.plan_match import doubts, match
 from flows.plan_report import again, make_report, render
+from flows.plan_totals import enter_total
 from samples.one_stop import Shape, dossiers, write_csv
 from schemas.document import FieldStatus
 from schemas.errors import NotAllowedNow, SohoaError, WrongUse
@@ -174,23 +176,23 @@ def test_rows_find_their_records_and_the_rest_is_missing(plan: Plan, tmp_path):
         ),
         ListKind.RESULTS,
     )
-    assert plan.match(ListKind.RESULTS) == (1, 0)
+    assert match(plan, ListKind.RESULTS) == (1, 0)
     assert [row.case.number for row in plan.missing()] == ["46", "47"]
     (line,) = plan.lines(2026)
     # The one that is no longer in force is not to be digitised.
     assert (line.in_force, line.digitised, line.missing) == (2, 1, 1)
-    assert plan.match(ListKind.RESULTS) == (0, 0)
+    assert match(plan, ListKind.RESULTS) == (0, 0)
 
 
 def test_people_decide_what_is_doubtful_and_the_matcher_keeps_to_it(plan: Plan, tmp_path):
     (row,) = recorded(plan.catalogue, decision("45", "Đặng Thị Ngọc Ánh"))
     plan.import_list(results(tmp_path, "H26.12.5-210301-0001,Quyết định,46/QĐ-UBND,09/03/2021,Đặng Thị Ngọc Ánh,"), ListKind.RESULTS)
-    assert plan.match(ListKind.RESULTS) == (0, 1)
-    (doubt,) = plan.doubts()
+    assert match(plan, ListKind.RESULTS) == (0, 1)
+    (doubt,) = doubts(plan)
     assert doubt.match.document == row.id and "46" in doubt.row_said and "45" in doubt.record_said
     matches = PlanMatches(plan.catalogue)
     matches.decide(doubt.match.case, row.id, False, who="minh", why="số khác")
-    assert plan.match(ListKind.RESULTS) == (0, 0) and plan.doubts() == []
+    assert match(plan, ListKind.RESULTS) == (0, 0) and doubts(plan) == []
     matches.decide(doubt.match.case, row.id, True, who="minh", why="xem lại bản giấy")
     assert list(plan.missing()) == []
     assert [m.match.state for m in matches.of_case(doubt.match.case)] == [
@@ -224,7 +226,7 @@ def test_two_people_cannot_give_one_record_to_two_rows(plan: Plan, tmp_path):
 
 # --- totals, targets, progress ---------------------------------------------------------------------------------------
 def test_one_person_enters_a_total_and_another_approves_it(plan: Plan):
-    plan.enter_total(200, kind="Giấy khai sinh", sector="Hộ tịch", unit=None, year=2022)
+    enter_total(plan, 200, kind="Giấy khai sinh", sector="Hộ tịch", unit=None, year=2022)
     totals = PlanTotals(plan.catalogue)
     assert plan.lines(2022) == []
     with pytest.raises(NotAllowedNow):
@@ -236,14 +238,14 @@ def test_one_person_enters_a_total_and_another_approves_it(plan: Plan):
     totals.set_target(Target(year=2022, unit="H26.12.5", percent=50.5, source="KH 12/KH-UBND"), who="minh")
     assert plan.lines(2022)[0].wanted == 101
     with pytest.raises(WrongUse):
-        plan.enter_total(5, kind="giấy lạ", sector="", unit=None, year=2022)
+        enter_total(plan, 5, kind="giấy lạ", sector="", unit=None, year=2022)
 
 
 def test_a_total_smaller_than_its_parts_is_refused(plan: Plan):
     for n in range(3):
         recorded(plan.catalogue, decision(str(n), f"Người {n}"))
     with pytest.raises(WrongUse, match="nhỏ hơn"):
-        plan.enter_total(2, kind="quyet_dinh", sector="", unit=None, year=2026)
+        enter_total(plan, 2, kind="quyet_dinh", sector="", unit=None, year=2026)
 
 
 def test_an_earlier_report_does_not_change_when_records_are_set_aside_later(plan: Plan):
@@ -278,8 +280,9 @@ def test_a_report_comes_out_again_after_the_world_went_on(plan: Plan, tmp_path):
     found, same = again(plan, made.row)
     assert same and own(found, "H26.12.5").to_do == 62
     assert figures(plan, Q2).dossiers != found.dossiers
-    for form, ref in made.row.objects.items():
-        assert plan.store.get(ref["key"], ref["version"]) == made.files[form]
+    for form, data in made.files.items():
+        ref = made.row.objects[form]
+        assert plan.store.get(ref["key"], ref["version"]) == data
 
 
 def test_the_same_period_before():
@@ -376,4 +379,4 @@ def test_the_scheduled_flow_files_its_report(sqlite_plan: Plan):
     with prefect_test_harness(server_startup_timeout=120):
         report_id = report_flow(home=str(sqlite_plan.settings.home), period="2022Q2")
     row = PlanReports(sqlite_plan.catalogue).get(report_id)
-    assert row.made_by == "prefect" and sorted(row.objects) == ["csv", "html", "pdf", "xlsx"]
+    assert row.made_by == "prefect" and sorted(row.objects) == ["csv", "html", "json", "pdf", "xlsx"]

@@ -21,7 +21,7 @@ HEAD = "Mã hồ sơ,Chủ hồ sơ,Ngày tiếp nhận,Ngày hẹn trả,Ngày 
 ROW = "H26.12.5-220405-0001,Đặng Thị Ngọc Ánh,05/04/2022,08/04/2022,07/04/2022,Đã giải quyết,Trực tuyến\n"
 
 
-def unit_of(text: str) -> UnitOfRow | None:
+def unit_of(text: str, day=None) -> UnitOfRow | None:
     if text == "H26.12.5":
         return UnitOfRow(text, Level.COMMUNE)
     if text == "H26.12":

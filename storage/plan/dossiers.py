@@ -1,18 +1,26 @@
-"""Dossiers of a period, counted from the rows of the lists."""
+"""Dossiers of a period, counted from the rows of the lists. Terms are judged on the last day of the period, or on the day of
+`as_of` while the period still runs."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
 from schemas.plan import CaseState, Channel, Level, ListKind, Period
 from schemas.plan_report import DossierFigures, Urgent
 from storage.plan import tables as t
-from storage.plan.lists import counts_at
+from storage.plan.moments import counts_at
 
 _c = t.cases.c
+_ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
+
+
+def judged_on(period: Period, as_of: datetime) -> date:
+    """The day on which a term counts as over or not."""
+    return min(period.last, as_of.astimezone(_ZONE).date())
 
 
 def dossiers(
@@ -28,7 +36,7 @@ def dossiers(
     """Figures of each unit and level, or of each sector over all units, in the order of their codes."""
     key = (_c.sector,) if by_sector else (_c.unit, _c.level)
     rows = connection.execute(
-        _of_period(sa.select(*key, *_counts(period, nearly_late_days)), period, as_of, units).group_by(*key).order_by(*key)
+        _of_period(sa.select(*key, *_counts(period, as_of, nearly_late_days)), period, as_of, units).group_by(*key).order_by(*key)
     )
     return [_figures(row, names) for row in rows.mappings()]
 
@@ -43,7 +51,7 @@ def together(
 ) -> list[DossierFigures]:
     """Figures of each level, all its units together: procedures are counted once."""
     rows = connection.execute(
-        _of_period(sa.select(_c.level, *_counts(period, nearly_late_days)), period, as_of, units)
+        _of_period(sa.select(_c.level, *_counts(period, as_of, nearly_late_days)), period, as_of, units)
         .group_by(_c.level)
         .order_by(_c.level)
     )
@@ -60,9 +68,10 @@ def urgent(
     limit: int = 200,
 ) -> list[Urgent]:
     """Open dossiers over their term or about to be, the most urgent first."""
-    soon = (period.last + timedelta(days=nearly_late_days)).isoformat()
+    day = judged_on(period, as_of)
+    soon = (day + timedelta(days=nearly_late_days)).isoformat()
     query = _of_period(sa.select(_c.dossier_code, _c.unit, _c.due), period, as_of, units).where(
-        _open_at(period.last), _c.due <= soon, _c.dossier_code.is_not(None)
+        _open_at(day), _c.due <= soon, _c.dossier_code.is_not(None)
     )
     rows = connection.execute(query.order_by(_c.due, _c.dossier_code).limit(limit))
     return [Urgent(dossier_code=row.dossier_code, unit=row.unit, due=date.fromisoformat(row.due)) for row in rows]
@@ -86,11 +95,12 @@ def _open_at(last: date) -> sa.ColumnElement[bool]:
     return _c.finished.is_(None) | (_c.finished > last.isoformat())
 
 
-def _counts(period: Period, nearly_late_days: int) -> list[sa.ColumnElement]:
-    first, last = period.first.isoformat(), period.last.isoformat()
-    soon = (period.last + timedelta(days=nearly_late_days)).isoformat()
+def _counts(period: Period, as_of: datetime, nearly_late_days: int) -> list[sa.ColumnElement]:
+    day = judged_on(period, as_of)
+    first, last = period.first.isoformat(), day.isoformat()
+    soon = (day + timedelta(days=nearly_late_days)).isoformat()
     new = _c.received >= first
-    still_open = _open_at(period.last)
+    still_open = _open_at(day)
     resolved = ~still_open & (_c.state == CaseState.RESOLVED)
     conditions = {
         "carried": ~new,

@@ -7,12 +7,13 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from schemas.plan import CaseState, ListKind, MatchState, Period
+from schemas.plan import CaseState, ListKind, Period
 from schemas.register import BookKind, EntryState
 from storage.catalogue import tables as c
 from storage.plan import tables as t
-from storage.plan.lists import counts_at
-from storage.plan.progress import SIGNED, SYNCHRONISED, in_use_at
+from storage.plan.moments import counts_at, in_use_at, taken_at
+from storage.plan.progress import SIGNED, SYNCHRONISED
+from storage.plan.work import Within
 from storage.register import tables as r
 from storage.reuse.tables import reuses
 
@@ -29,7 +30,11 @@ COUNTS = {
 
 
 def raw_counts(
-    connection: sa.Connection, period: Period, as_of: datetime, units: Collection[str] | None = None
+    connection: sa.Connection,
+    period: Period,
+    as_of: datetime,
+    units: Collection[str] | None = None,
+    within: Within | None = None,
 ) -> dict[str, int]:
     p, d, v, e = t.cases.c, c.documents.c, c.document_versions.c, c.events.c
     first, last = period.first.isoformat(), period.last.isoformat()
@@ -40,6 +45,18 @@ def raw_counts(
     resolved = base.where(p.state == CaseState.RESOLVED, p.finished.between(first, last))
     signed = sa.exists().where(v.document == d.id, v.why.in_(SIGNED), v.made <= as_of)
     synchronised = d.id.in_(sa.select(e.object).where(e.what == SYNCHRONISED, e.at <= as_of))
+    copies = (
+        sa.select(sa.func.count())
+        .select_from(r.entries.join(r.outcomes, r.outcomes.c.entry == r.entries.c.id))
+        .where(
+            r.entries.c.kind == BookKind.CERTIFIED,
+            r.entries.c.day.between(first, last),
+            r.outcomes.c.state == EntryState.COMPLETED,
+            r.outcomes.c.at <= as_of,
+        )
+    )
+    if within is not None:
+        copies = copies.where(r.entries.c.book.in_(sa.select(r.books.c.id).where(within.of_book())))
     queries = {
         "received": received,
         "resolved": resolved,
@@ -47,14 +64,7 @@ def raw_counts(
         "dossiers_digitised": received.where(_has_record(as_of)),
         "dossiers_reusing": received.where(p.dossier_code.in_(sa.select(reuses.c.dossier).where(reuses.c.at <= as_of))),
         "dossiers_synchronised": received.where(_has_record(as_of, synchronised)),
-        "electronic_copies": sa.select(sa.func.count())
-        .select_from(r.entries.join(r.outcomes, r.outcomes.c.entry == r.entries.c.id))
-        .where(
-            r.entries.c.kind == BookKind.CERTIFIED,
-            r.entries.c.day.between(first, last),
-            r.outcomes.c.state == EntryState.COMPLETED,
-            r.outcomes.c.at <= as_of,
-        ),
+        "electronic_copies": copies,
     }
     return {name: connection.scalar(query) or 0 for name, query in queries.items()}
 
@@ -69,9 +79,7 @@ def _has_record(as_of: datetime, *conditions: sa.ColumnElement[bool]) -> sa.Colu
         sa.select(m.case)
         .select_from(t.matches.join(c.documents, d.id == m.document))
         .where(
-            m.state.in_((MatchState.SURE, MatchState.CONFIRMED)),
-            m.made_at <= as_of,
-            m.ended_at.is_(None) | (m.ended_at > as_of),
+            taken_at(as_of),
             in_use_at(as_of),
             *conditions,
         )

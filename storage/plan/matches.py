@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import groupby, islice
+from itertools import chain, groupby, islice
 from operator import itemgetter
 
 import sqlalchemy as sa
 
-from schemas.document import DocumentStatus
 from schemas.errors import ChangedMeanwhile, NotAllowedNow, NotFound
 from schemas.plan import Evidence, ListKind, Match, MatchState
 from storage.catalogue import tables as c
 from storage.catalogue.database import Database
 from storage.catalogue.events import add_event, now
 from storage.plan import tables as t
+from storage.plan.moments import in_use_at, taken_at
 
 _CHUNK = 1_000
 _TAKEN = (MatchState.SURE, MatchState.CONFIRMED)
@@ -46,7 +46,7 @@ class PlanMatches:
     def free_records(self, kind: ListKind, names: Collection[str]) -> Iterator[RecordFacts]:
         """Records in use that are not yet the paper of a row of such a list, with their fields of these names."""
         d, f, m = c.documents.c, c.fields.c, t.matches.c
-        taken = sa.select(m.document).where(m.kind_of_list == kind, m.ended_at.is_(None), m.state.in_(_TAKEN))
+        taken = sa.select(m.document).where(m.kind_of_list == kind, taken_at(None))
         query = (
             sa.select(d.id, d.type, d.dossier_code, f.name, f.value)
             .select_from(
@@ -54,7 +54,7 @@ class PlanMatches:
                     c.fields, (f.document == d.id) & f.name.in_(sorted(names)) & f.value.is_not(None)
                 )
             )
-            .where(~d.superseded, d.status != DocumentStatus.REJECTED, d.id.not_in(taken))
+            .where(in_use_at(None), d.id.not_in(taken))
             .order_by(d.id)
         )
         with self.database.read() as connection:
@@ -78,14 +78,25 @@ class PlanMatches:
 
         A pair that somebody decided meanwhile is left as decided.
         """
-        m = t.matches.c
+        m, d = t.matches.c, c.documents.c
         sure = doubtful = 0
-        at = now()
+        # With the first all are found, before the lock is taken: nobody who writes has to wait for the comparing.
         coming = iter(found)
+        coming = chain(list(islice(coming, 1)), coming)
         with self.database.write() as connection:
+            if not self.database.is_sqlite:
+                # Two runs at once would both give the same rows their records.
+                connection.execute(sa.text("LOCK TABLE plan_matches IN SHARE ROW EXCLUSIVE MODE"))
+            at = now()
+            # A record that was set aside since is nobody's paper; its row is missing again.
+            aside = sa.select(d.id).where(~in_use_at(None))
             connection.execute(
                 t.matches.update()
-                .where(m.kind_of_list == kind, m.state == MatchState.DOUBTFUL, m.ended_at.is_(None))
+                .where(
+                    m.kind_of_list == kind,
+                    m.ended_at.is_(None),
+                    (m.state == MatchState.DOUBTFUL) | (m.state.in_(_TAKEN) & m.document.in_(aside)),
+                )
                 .values(ended_at=at)
             )
             while chunk := list(islice(coming, _CHUNK)):
@@ -113,15 +124,19 @@ class PlanMatches:
                 add_event(connection, who, "list_matched", "", kind=kind, sure=sure, doubtful=doubtful)
         return sure, doubtful
 
-    def doubtful(self, limit: int = 200) -> list[MatchRow]:
-        """What waits for a person, best score first."""
-        m = t.matches.c
+    def doubtful(self, limit: int = 200, units: Collection[str] | None = None) -> list[MatchRow]:
+        """What waits for a person, best score first; rows of these agencies only."""
+        m, p = t.matches.c, t.cases.c
         query = (
             sa.select(t.matches)
             .where(m.state == MatchState.DOUBTFUL, m.ended_at.is_(None))
             .order_by(m.score.desc(), m.id)
             .limit(limit)
         )
+        if units is not None:
+            query = query.where(
+                sa.exists().where(p.case == m.case, p.replaced_at.is_(None), p.unit.in_(sorted(units)))
+            )
         with self.database.read() as connection:
             return [_row(row) for row in connection.execute(query).mappings()]
 
@@ -148,17 +163,20 @@ class PlanMatches:
 
         Raises NotFound, NotAllowedNow when the row or the record already has another partner.
         """
-        m, at = t.matches.c, now()
+        m = t.matches.c
         state = MatchState.CONFIRMED if confirmed else MatchState.REJECTED
         with self.database.write() as connection:
+            at = now()
             kind = connection.scalar(
                 sa.select(t.cases.c.kind_of_list)
                 .where(t.cases.c.case == case, t.cases.c.replaced_at.is_(None))
-                .with_for_update()
+                .with_for_update(key_share=True)
             )
             # Both sides are locked: two people at once must not give one record to two rows.
             known = connection.scalar(
-                sa.select(c.documents.c.id).where(c.documents.c.id == document).with_for_update()
+                sa.select(c.documents.c.id)
+                .where(c.documents.c.id == document, in_use_at(None))
+                .with_for_update(key_share=True)
             )
             if kind is None or known is None:
                 raise NotFound(f"row {case}" if kind is None else document)
@@ -204,7 +222,7 @@ class PlanMatches:
 
 def _taken(connection: sa.Connection, kind: ListKind, chunk: list[Match]) -> set[tuple[str, int | str]]:
     m = t.matches.c
-    current = (m.kind_of_list == kind) & m.ended_at.is_(None) & m.state.in_(_TAKEN)
+    current = (m.kind_of_list == kind) & taken_at(None)
     found: set[tuple[str, int | str]] = set()
     for row in connection.execute(
         sa.select(m.case, m.document).where(

@@ -4,8 +4,9 @@ people entered them."""
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
@@ -16,13 +17,14 @@ from storage.catalogue import tables as c
 from storage.catalogue.database import Database
 from storage.catalogue.events import add_event, now
 from storage.plan import tables as t
-from storage.plan.lists import counts_at, matched
+from storage.plan.moments import counts_at, in_use_at, matched, taken_at
 from storage.reuse.tables import reuses
 
 SIGNED = ("signed by scanning clerk and agency", "arrived signed")
 """Reasons (`document_versions.why`) of versions that bear the signatures of a digitised record."""
 SYNCHRONISED = "synchronised"
 """Event of a record handed to the Kho of its owner on Cổng DVCQG (NĐ 45/2020 Đ14 k3)."""
+_ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 
 
 @dataclass(frozen=True)
@@ -35,18 +37,40 @@ class Reached:
     synchronised: int = 0
     reused: int = 0
 
+    def __add__(self, other: Reached) -> Reached:
+        return Reached(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
+
+    def __sub__(self, other: Reached) -> Reached:
+        return Reached(*(a - b for a, b in zip(astuple(self), astuple(other), strict=True)))
+
 
 def reached(
-    connection: sa.Connection, as_of: datetime, *, since: datetime | None = None
-) -> dict[tuple[str, str], Reached]:
-    """(unit, kind) → records that existed at `as_of`; with `since` only those scanned from then on."""
+    connection: sa.Connection, as_of: datetime, *, since: datetime | None = None, by_sector: Collection[str] | None = None
+) -> dict[tuple[str, str, str], Reached]:
+    """(unit, sector, kind) → records that existed at `as_of`; with `since` only those scanned from then on.
+
+    A record bears no sector: it is "" in all, and with `by_sector` (kinds) that of the row it is matched with, of those
+    kinds and with such a row only.
+    """
     d, b, v = c.documents.c, c.batches.c, c.document_versions.c
-    base = sa.select(b.unit, d.type.label("kind"), sa.func.count().label("count")).select_from(
-        c.documents.join(c.batches, b.id == d.batch)
+    source = c.documents.join(c.batches, b.id == d.batch)
+    sector: sa.ColumnElement[str] = sa.literal("")
+    if by_sector is not None:
+        m, p = t.matches.c, t.cases.c
+        source = source.join(
+            t.matches, (m.document == d.id) & (m.kind_of_list == ListKind.RESULTS) & taken_at(as_of)
+        ).join(t.cases, (p.case == m.case) & counts_at(as_of))
+        sector = sa.func.coalesce(p.sector, "")
+    base = (
+        sa.select(b.unit, sector.label("sector"), d.type.label("kind"), sa.func.count().label("count"))
+        .select_from(source)
+        .where(in_use_at(as_of))
+        .group_by(b.unit, sector, d.type)
     )
+    if by_sector is not None:
+        base = base.where(d.type.in_(sorted(by_sector)))
     if since is not None:
         base = base.where(d.created > since)
-    base = base.where(in_use_at(as_of)).group_by(b.unit, d.type)
     one = {
         "digitised": base,
         "signed": base.where(sa.exists().where(v.document == d.id, v.why.in_(SIGNED), v.made <= as_of)),
@@ -54,19 +78,11 @@ def reached(
         "synchronised": base.where(d.id.in_(_with_event(SYNCHRONISED, as_of))),
         "reused": base.where(d.id.in_(sa.select(reuses.c.document).where(reuses.c.at <= as_of))),
     }
-    found: dict[tuple[str, str], dict[str, int]] = {}
+    found: dict[tuple[str, str, str], dict[str, int]] = {}
     for name, query in one.items():
         for row in connection.execute(query):
-            found.setdefault((row.unit or "", row.kind), {})[name] = row.count
+            found.setdefault((row.unit or "", row.sector, row.kind), {})[name] = row.count
     return {key: Reached(**counts) for key, counts in found.items()}
-
-
-def in_use_at(as_of: datetime) -> sa.ColumnElement[bool]:
-    """Records that existed at a moment and were not yet set aside: a later rejection does not change an earlier report."""
-    d, e = c.documents.c, c.events.c
-    later = sa.select(e.object).where(e.what.in_(("document_rejected", "superseded")), e.at > as_of)
-    in_use = ~d.superseded & (d.status != DocumentStatus.REJECTED)
-    return (d.created <= as_of) & (in_use | d.id.in_(later))
 
 
 def _with_event(what: str, as_of: datetime) -> sa.Select:
@@ -74,25 +90,65 @@ def _with_event(what: str, as_of: datetime) -> sa.Select:
     return sa.select(e.object).where(e.what == what, e.at <= as_of)
 
 
-def listed(connection: sa.Connection, as_of: datetime) -> dict[tuple[str, str], tuple[int, int]]:
-    """(unit, kind) → rows of lists of results still in force that day, and those of them without a record."""
+def listed(connection: sa.Connection, as_of: datetime) -> dict[tuple[str, str, str], tuple[int, int]]:
+    """(unit, sector, kind) → rows of lists of results still in force that day, and those of them without a record."""
     p = t.cases.c
-    day = as_of.date().isoformat()
-    rows = connection.execute(
-        sa.select(
-            p.unit,
-            p.kind,
-            sa.func.count().label("count"),
-            sa.func.sum(sa.case((matched(as_of), 0), else_=1)).label("missing"),
-        )
+    day = as_of.astimezone(_ZONE).date().isoformat()
+    sector, kind = sa.func.coalesce(p.sector, ""), sa.func.coalesce(p.kind, "")
+    rows = (
+        sa.select(p.unit, sector.label("sector"), kind.label("kind"), sa.func.count().label("count"))
         .where(
-            p.kind_of_list == ListKind.RESULTS,
-            counts_at(as_of),
-            p.in_force_until.is_(None) | (p.in_force_until >= day),
+            p.kind_of_list == ListKind.RESULTS, counts_at(as_of), p.in_force_until.is_(None) | (p.in_force_until >= day)
         )
-        .group_by(p.unit, p.kind)
+        .group_by(p.unit, sector, kind)
     )
-    return {(row.unit, row.kind or ""): (row.count, int(row.missing)) for row in rows}
+    missing = {(r.unit, r.sector, r.kind): r.count for r in connection.execute(rows.where(~matched(as_of)))}
+    return {
+        (r.unit, r.sector, r.kind): (r.count, missing.get((r.unit, r.sector, r.kind), 0)) for r in connection.execute(rows)
+    }
+
+
+def not_synchronised(
+    connection: sa.Connection, units: Collection[str] | None = None, *, simulated_counts: bool
+) -> list[str]:
+    """Archived records that bear their signatures and did not reach the Kho, the oldest first; of batches of these units.
+    `simulated_counts`: what the simulator took counts as sent."""
+    d, b, v = c.documents.c, c.batches.c, c.document_versions.c
+    query = (
+        sa.select(d.id)
+        .select_from(c.documents.join(c.batches, b.id == d.batch))
+        .where(
+            d.status == DocumentStatus.ARCHIVED,
+            in_use_at(None),
+            sa.exists().where(v.document == d.id, v.why.in_(SIGNED)),
+            d.id.not_in(sa.select(c.events.c.object).where(_sent(simulated_counts))),
+        )
+        .order_by(d.created, d.id)
+    )
+    if units is not None:
+        query = query.where(sa.func.coalesce(b.unit, "").in_(sorted(units)))
+    return list(connection.scalars(query))
+
+
+def synchronised(connection: sa.Connection, document: str, *, simulated_counts: bool) -> bool:
+    e = c.events.c
+    return connection.scalar(sa.select(e.id).where(e.object == document, _sent(simulated_counts)).limit(1)) is not None
+
+
+def _sent(simulated_counts: bool) -> sa.ColumnElement[bool]:
+    e = c.events.c
+    sent = e.what == SYNCHRONISED
+    return sent if simulated_counts else sent & ~sa.func.coalesce(e.detail["simulated"].as_boolean(), sa.false())
+
+
+def simulated(connection: sa.Connection, as_of: datetime) -> int:
+    """Records that only the simulator of the Kho took."""
+    e = c.events.c
+    rows = connection.execute(sa.select(e.object, e.detail).where(e.what == SYNCHRONISED, e.at <= as_of))
+    real: dict[str, bool] = {}
+    for row in rows:
+        real[row.object] = real.get(row.object, False) or not (row.detail or {}).get("simulated")
+    return sum(not found for found in real.values())
 
 
 class PlanTotals:
@@ -105,30 +161,17 @@ class PlanTotals:
         self, year: int, unit: str, sector: str, kind: str, count: int, *, source: str, who: str
     ) -> None:
         """A total that waits for approval; an earlier one that waits is replaced. Raises WrongUse for less than nothing."""
-        if count < 0:
-            raise WrongUse(f"{count}: a total is not below 0")
-        at = now()
         with self.database.write() as connection:
-            x = t.totals.c
-            line = (x.year == year) & (x.unit == unit) & (x.sector == sector) & (x.kind == kind)
-            connection.execute(
-                t.totals.update().where(line, x.approved_at.is_(None), x.replaced_at.is_(None)).values(replaced_at=at)
-            )
-            connection.execute(
-                t.totals.insert().values(
-                    year=year, unit=unit, sector=sector, kind=kind, count=count, source=source, entered_by=who, entered_at=at
-                )
-            )
-            add_event(connection, who, "total_entered", unit, year=year, kind=kind, count=count)
+            enter_totals(connection, year, [(unit, sector, kind, count)], source=source, who=who)
 
-    def approve(self, year: int, unit: str | None = None, *, who: str) -> int:
-        """Approves what waits of a year (of one unit); how many. Nobody approves what they entered themselves."""
-        at = now()
+    def approve(self, year: int, units: Collection[str] | None = None, *, who: str) -> int:
+        """Approves what waits of a year (of these units); how many. Nobody approves what they entered themselves."""
         x = t.totals.c
         waiting = (x.year == year) & x.approved_at.is_(None) & x.replaced_at.is_(None)
-        if unit is not None:
-            waiting &= x.unit == unit
+        if units is not None:
+            waiting &= x.unit.in_(sorted(units))
         with self.database.write() as connection:
+            at = now()
             rows = connection.execute(sa.select(t.totals).where(waiting)).mappings().all()
             if not rows:
                 raise NotFound(f"no total of {year} waits for approval")
@@ -147,7 +190,10 @@ class PlanTotals:
                 connection.execute(
                     t.totals.update().where(x.id == row["id"]).values(approved_by=who, approved_at=at)
                 )
-            add_event(connection, who, "totals_approved", unit or "", year=year, totals=len(rows))
+            for unit in sorted({row["unit"] for row in rows}):
+                add_event(
+                    connection, who, "totals_approved", unit, year=year, totals=sum(row["unit"] == unit for row in rows)
+                )
         return len(rows)
 
     def totals(self, year: int, as_of: datetime, *, waiting: bool = False) -> list[Total]:
@@ -164,12 +210,12 @@ class PlanTotals:
 
     def set_target(self, target: Target, *, who: str) -> None:
         """From now on; the earlier one of the same line stays on record."""
-        at = now()
         x = t.targets.c
         same = sa.and_(
             *(x[name].is_not_distinct_from(getattr(target, name)) for name in ("year", "level", "unit", "sector", "kind"))
         )
         with self.database.write() as connection:
+            at = now()
             connection.execute(t.targets.update().where(same, x.replaced_at.is_(None)).values(replaced_at=at))
             connection.execute(
                 t.targets.insert().values(**target.model_dump(), entered_by=who, entered_at=at)
@@ -184,6 +230,26 @@ class PlanTotals:
         with self.database.read() as connection:
             rows = connection.execute(query.order_by(x.id)).mappings()
             return [Target(**{name: row[name] for name in Target.model_fields}) for row in rows]
+
+
+def enter_totals(
+    connection: sa.Connection, year: int, totals: Collection[tuple[str, str, str, int]], *, source: str, who: str
+) -> None:
+    """(unit, sector, kind, count): each waits for approval. Raises WrongUse for less than nothing."""
+    x, at = t.totals.c, now()
+    for unit, sector, kind, count in totals:
+        if count < 0:
+            raise WrongUse(f"{count}: a total is not below 0")
+        line = (x.year == year) & (x.unit == unit) & (x.sector == sector) & (x.kind == kind)
+        connection.execute(
+            t.totals.update().where(line, x.approved_at.is_(None), x.replaced_at.is_(None)).values(replaced_at=at)
+        )
+        connection.execute(
+            t.totals.insert().values(
+                year=year, unit=unit, sector=sector, kind=kind, count=count, source=source, entered_by=who, entered_at=at
+            )
+        )
+        add_event(connection, who, "total_entered", unit, year=year, kind=kind, count=count)
 
 
 def target_for(

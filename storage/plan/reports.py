@@ -63,7 +63,7 @@ class PlanReports:
             add_event(connection, who, "report_filed", report_id, first=values["first"], last=values["last"])
         return ReportRow(**values)
 
-    def list(self, limit: int = 100) -> list[ReportRow]:
+    def list(self, limit: int | None = 100) -> list[ReportRow]:
         """Newest first."""
         with self.database.read() as connection:
             rows = connection.execute(sa.select(t.reports).order_by(t.reports.c.made_at.desc()).limit(limit))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -14,28 +15,41 @@ from schemas.plan_report import BacklogAge, CopyFigures, CorrectionCause, Month,
 from schemas.register import EntryState
 from storage.catalogue import tables as c
 from storage.plan import tables as t
-from storage.plan.lists import counts_at
-from storage.plan.progress import in_use_at
+from storage.plan.moments import counts_at, in_use_at
+from storage.plan.progress import SIGNED
 from storage.register import tables as r
 
-STAGES = {
-    "document_confirmed": "checked",
-    "archived": "archived",
-    "signing_approved": "signed",
-    "number_completed": "certified",
-    "match_confirmed": "matched",
-    "match_rejected": "matched",
-}
-"""Event → stage of the work it closes."""
+RECORD_STAGES = {"document_confirmed": "checked", "match_confirmed": "matched", "match_rejected": "matched"}
+"""Event of a record → stage of the work it closes."""
+
+
+@dataclass(frozen=True)
+class Within:
+    """Only what belongs to some agencies."""
+
+    batches: frozenset[str]
+    """Ids of units as batches bear them; "" for batches without one."""
+    books: frozenset[str]
+    """Agencies as register books name them: codes and names."""
+
+    def of_batch(self) -> sa.ColumnElement[bool]:
+        return sa.func.coalesce(c.batches.c.unit, "").in_(sorted(self.batches))
+
+    def of_book(self) -> sa.ColumnElement[bool]:
+        return r.books.c.agency.in_(sorted(self.books))
+
+
 _AGES = (("dưới 1 ngày", 0, 0), ("1–7 ngày", 1, 7), ("8–30 ngày", 8, 30), ("trên 30 ngày", 31, None))
 
 
-def copies(connection: sa.Connection, period: Period, as_of: datetime) -> list[CopyFigures]:
+def copies(
+    connection: sa.Connection, period: Period, as_of: datetime, within: Within | None = None
+) -> list[CopyFigures]:
     """Numbers of the registers taken in the period, by kind of copy. The fee of failed ones is not counted."""
     e, o, x = r.entries.c, r.outcomes.c, r.cancellations.c
     failed = sa.func.coalesce(o.state, "") == EntryState.FAILED
     cancelled = sa.exists().where(x.entry == e.id, x.at <= as_of)
-    rows = connection.execute(
+    query = (
         sa.select(
             e.kind,
             _sum(~failed).label("entries"),
@@ -50,44 +64,67 @@ def copies(connection: sa.Connection, period: Period, as_of: datetime) -> list[C
         .group_by(e.kind)
         .order_by(e.kind)
     )
+    if within is not None:
+        query = query.where(e.book.in_(sa.select(r.books.c.id).where(within.of_book())))
     return [
         CopyFigures(**{name: value if name == "kind" else int(value or 0) for name, value in row.items()})
-        for row in rows.mappings()
+        for row in connection.execute(query).mappings()
     ]
 
 
-def throughput(connection: sa.Connection, start: datetime, end: datetime) -> list[Throughput]:
-    """Work closed between two moments (end not counted), by who did it."""
-    e, b, d = c.events.c, c.batches.c, c.documents.c
+def throughput(
+    connection: sa.Connection, start: datetime, end: datetime, within: Within | None = None
+) -> list[Throughput]:
+    """Work closed between two moments (end not counted), by who did it: one for each record, or number of a book."""
+    e, b, d, v = c.events.c, c.batches.c, c.documents.c, c.document_versions.c
     found: dict[tuple[str, str], int] = defaultdict(int)
-    for who, what, count in connection.execute(
-        sa.select(e.who, e.what, sa.func.count())
-        .where(e.what.in_(sorted(STAGES)), e.at >= start, e.at < end)
-        .group_by(e.who, e.what)
+    count = sa.func.count().label("count")
+
+    def of_records(query: sa.Select, document: sa.ColumnElement[str]) -> sa.Select:
+        if within is None:
+            return query
+        return query.join(c.documents, d.id == document).join(c.batches, b.id == d.batch).where(within.of_batch())
+
+    events = sa.select(e.who, e.what, count).select_from(c.events).where(e.at >= start, e.at < end)
+    for who, what, number in connection.execute(
+        of_records(events.where(e.what.in_(sorted(RECORD_STAGES))), e.object).group_by(e.who, e.what)
     ):
-        found[who, STAGES[what]] += count
+        found[who, RECORD_STAGES[what]] += number
+    numbers = events.where(e.what == "number_completed").group_by(e.who, e.what)
+    if within is not None:
+        numbers = numbers.join(r.entries, r.entries.c.id == e.object).join(r.books, r.books.c.id == r.entries.c.book)
+        numbers = numbers.where(within.of_book())
+    for who, _, number in connection.execute(numbers):
+        found[who, "certified"] += number
+    signed = sa.select(v.who, count).select_from(c.document_versions)
+    signed = of_records(signed.where(v.why.in_(SIGNED), v.made >= start, v.made < end), v.document).group_by(v.who)
+    for who, number in connection.execute(signed):
+        found[who, "signed"] += number
     starter = (
         sa.select(e.who).where(e.what == "batch_started", e.object == b.id).order_by(e.id).limit(1).scalar_subquery()
     )
     by_batch = (
-        sa.select(d.batch, sa.func.count().label("count"))
-        .where(d.created >= start, d.created < end, ~d.superseded)
+        sa.select(d.batch, count)
+        .where(d.created >= start, d.created < end, in_use_at(end))
         .group_by(d.batch)
         .subquery()
     )
-    for who, count in connection.execute(
-        sa.select(starter.label("who"), by_batch.c.count).select_from(
-            by_batch.join(c.batches, b.id == by_batch.c.batch)
-        )
-    ):
-        found[who or "?", "digitised"] += count
-    return [Throughput(who=who, stage=stage, count=count) for (who, stage), count in sorted(found.items())]
+    scanned = sa.select(starter.label("who"), by_batch.c.count).select_from(
+        by_batch.join(c.batches, b.id == by_batch.c.batch)
+    )
+    if within is not None:
+        scanned = scanned.where(within.of_batch())
+    for who, number in connection.execute(scanned):
+        found[who or "?", "digitised"] += number
+    return [Throughput(who=who, stage=stage, count=number) for (who, stage), number in sorted(found.items())]
 
 
-def corrections(connection: sa.Connection, start: datetime, end: datetime, limit: int = 30) -> list[CorrectionCause]:
+def corrections(
+    connection: sa.Connection, start: datetime, end: datetime, within: Within | None = None, limit: int = 30
+) -> list[CorrectionCause]:
     """Fields that people corrected, the most often corrected first, with how many of them were read at all."""
     h, d, f = c.field_history.c, c.documents.c, c.fields.c
-    corrected = connection.execute(
+    query = (
         sa.select(
             d.type, h.field, sa.func.count().label("corrected"), _sum(f.handwritten).label("handwritten")
         )
@@ -100,7 +137,9 @@ def corrections(connection: sa.Connection, start: datetime, end: datetime, limit
         .group_by(d.type, h.field)
         .order_by(sa.desc("corrected"), d.type, h.field)
         .limit(limit)
-    ).all()
+    )
+    mine = d.batch.in_(sa.select(c.batches.c.id).where(within.of_batch())) if within is not None else sa.true()
+    corrected = connection.execute(query.where(mine)).all()
     kinds = sorted({row.type for row in corrected})
     read = {
         (row.type, row.name): row.count
@@ -108,7 +147,7 @@ def corrections(connection: sa.Connection, start: datetime, end: datetime, limit
             sa.select(d.type, f.name, sa.func.count().label("count"))
             .select_from(c.documents.join(c.fields, f.document == d.id))
             .where(
-                d.type.in_(kinds), f.name.in_(sorted({row.field for row in corrected})), d.created >= start, d.created < end
+                mine, d.type.in_(kinds), f.name.in_(sorted({row.field for row in corrected})), d.created >= start, d.created < end
             )
             .group_by(d.type, f.name)
         )
@@ -125,7 +164,7 @@ def corrections(connection: sa.Connection, start: datetime, end: datetime, limit
     ]
 
 
-def backlog(connection: sa.Connection, as_of: datetime) -> list[BacklogAge]:
+def backlog(connection: sa.Connection, as_of: datetime, within: Within | None = None) -> list[BacklogAge]:
     """Records that waited for a check at `as_of`, by age. One checked since is found by the event that closed it."""
     d, e = c.documents.c, c.events.c
     closed_later = sa.select(e.object).where(e.what.in_(("document_confirmed", "document_rejected")), e.at > as_of)
@@ -136,15 +175,19 @@ def backlog(connection: sa.Connection, as_of: datetime) -> list[BacklogAge]:
         condition = d.created <= newest
         if last is not None:
             condition &= d.created > as_of - timedelta(days=last + 1)
-        count = connection.scalar(
-            sa.select(sa.func.count()).select_from(c.documents).where(waiting, in_use_at(as_of), condition)
-        )
-        ages.append(BacklogAge(label=label, first_day=first, last_day=last, count=count or 0))
+        query = sa.select(sa.func.count()).select_from(c.documents).where(waiting, in_use_at(as_of), condition)
+        if within is not None:
+            query = query.join(c.batches, c.batches.c.id == d.batch).where(within.of_batch())
+        ages.append(BacklogAge(label=label, first_day=first, last_day=last, count=connection.scalar(query) or 0))
     return ages
 
 
 def months(
-    connection: sa.Connection, period: Period, as_of: datetime, units: Collection[str] | None = None
+    connection: sa.Connection,
+    period: Period,
+    as_of: datetime,
+    units: Collection[str] | None = None,
+    within: Within | None = None,
 ) -> list[Month]:
     """Each month of the period, Asia/Ho_Chi_Minh."""
     d, p = c.documents.c, t.cases.c
@@ -158,13 +201,15 @@ def months(
     start = datetime.combine(period.first, datetime.min.time()) - offset
     end = datetime.combine(period.last + timedelta(days=1), datetime.min.time()) - offset
     start, end = start.replace(tzinfo=as_of.tzinfo), end.replace(tzinfo=as_of.tzinfo)
-    digitised = dict(
-        connection.execute(
-            sa.select(month_of, sa.func.count())
-            .where(in_use_at(as_of), d.created >= start, d.created < end)
-            .group_by(month_of)
-        ).all()
+    scanned = (
+        sa.select(month_of, sa.func.count())
+        .select_from(c.documents)
+        .where(in_use_at(as_of), d.created >= start, d.created < end)
+        .group_by(month_of)
     )
+    if within is not None:
+        scanned = scanned.join(c.batches, c.batches.c.id == d.batch).where(within.of_batch())
+    digitised = dict(connection.execute(scanned).all())
     cases = (p.kind_of_list == ListKind.DOSSIERS) & counts_at(as_of)
     if units is not None:
         cases &= p.unit.in_(sorted(units))

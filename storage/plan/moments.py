@@ -1,0 +1,77 @@
+"""What counted at a moment. A report remembers the moment it speaks of; asked again for it, the same rows must count."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from schemas.document import DocumentStatus
+from schemas.errors import CatalogueUnavailable
+from storage.catalogue import tables as c
+from storage.catalogue.database import Database
+from storage.catalogue.events import now
+from storage.plan import tables as t
+
+SETTLED_WITHIN = 60.0
+"""Seconds that a report waits for transactions that were under way."""
+_LOOK_AGAIN = 0.05
+_SET_ASIDE = ("document_rejected", "superseded", "destroyed")
+"""Events after which a record no longer counts."""
+
+
+def settled_moment(database: Database) -> datetime:
+    """A moment before which nothing more will be written: what was under way then has ended, what began later bears a later
+    time. Without this a report made during an import would come out otherwise afterwards.
+
+    Raises CatalogueUnavailable when others do not finish in time.
+    """
+    if database.is_sqlite:
+        with database.write():  # waits for whoever writes; there is only one
+            return now()
+    with database.read() as connection:
+        moment = now()
+        started = connection.scalar(sa.text("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint"))
+    deadline = time.monotonic() + SETTLED_WITHIN
+    while True:
+        with database.read() as connection:
+            oldest = connection.scalar(sa.text("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"))
+        if oldest >= started:
+            return moment
+        if time.monotonic() > deadline:
+            raise CatalogueUnavailable("another transaction has been writing for over a minute")
+        time.sleep(_LOOK_AGAIN)
+
+
+def counts_at(as_of: datetime | None) -> sa.ColumnElement[bool]:
+    """Rows of `plan_cases` that counted at a moment (now when None)."""
+    p = t.cases.c
+    if as_of is None:
+        return p.replaced_at.is_(None)
+    return (p.added_at <= as_of) & (p.replaced_at.is_(None) | (p.replaced_at > as_of))
+
+
+def in_use_at(as_of: datetime | None) -> sa.ColumnElement[bool]:
+    """Records that existed at a moment and were not yet set aside: a later rejection does not change an earlier report."""
+    d, e = c.documents.c, c.events.c
+    in_use = ~d.superseded & (d.status != DocumentStatus.REJECTED)
+    if as_of is None:
+        return in_use
+    later = sa.select(e.object).where(e.what.in_(_SET_ASIDE), e.at > as_of)
+    return (d.created <= as_of) & (in_use | d.id.in_(later))
+
+
+def taken_at(as_of: datetime | None) -> sa.ColumnElement[bool]:
+    """Matches that said at a moment: this record is surely the paper of that row."""
+    m = t.matches.c
+    sure = m.state.in_(("sure", "confirmed"))
+    if as_of is None:
+        return sure & m.ended_at.is_(None)
+    return sure & (m.made_at <= as_of) & (m.ended_at.is_(None) | (m.ended_at > as_of))
+
+
+def matched(as_of: datetime | None) -> sa.ColumnElement[bool]:
+    """A row of `plan_cases` has a record that is surely its paper; one that was set aside is none."""
+    m, d = t.matches.c, c.documents.c
+    return sa.exists().where(m.case == t.cases.c.case, taken_at(as_of), d.id == m.document, in_use_at(as_of))
