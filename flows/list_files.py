@@ -6,6 +6,7 @@ from __future__ import annotations
 import codecs
 import csv
 import json
+import re
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -31,6 +32,7 @@ CELL = 5_000
 _HEADING_WITHIN = 20
 """Rows above the heading (name of the office, title of the list) that are passed over."""
 _DELIMITERS = ",;\t|"
+_BETWEEN = re.compile(b"([,;\t|\"])")
 _BLOCK = 1 << 20
 _OTHERWISE = (
     (b"\xd0\xcf\x11\xe0", "tệp .xls cũ (Excel 97–2003) hoặc tệp có mật khẩu; hãy lưu thành .xlsx không mật khẩu"),
@@ -136,7 +138,7 @@ def _tidy(text: str) -> str:
 
 # --- CSV -------------------------------------------------------------------------------------------------------------
 def _lines(path: Path, start: bytes) -> Iterator[str]:
-    """Lines of a text in UTF-8, UTF-16 or, line by line, in a one-byte encoding: one file often mixes two."""
+    """Lines of a text in UTF-8, UTF-16 or, cell by cell, in a one-byte encoding: one file often mixes two."""
     encoding = next(
         (name for mark, name in ((codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16")) if start.startswith(mark)),
         None,
@@ -172,13 +174,19 @@ def _line(line: bytes) -> str:
     try:
         return line.decode("utf-8")
     except UnicodeDecodeError:
+        return "".join(map(_cell_bytes, _BETWEEN.split(line)))
+
+
+def _cell_bytes(data: bytes) -> str:
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
         pass
     # TCVN3 and VNI bytes are Latin-1 letters here; flows.legacy_text tells them cell by cell. Windows-1258 writes tones apart.
     from flows.legacy_text import modern, plausible
 
-    as_latin, as_windows = line.decode("latin-1"), line.decode("cp1258", "replace")
-    words = as_latin.replace(",", " ").replace(";", " ")
-    if modern(words)[1]:
+    as_latin, as_windows = data.decode("latin-1"), data.decode("cp1258", "replace")
+    if modern(as_latin)[1]:
         return as_latin
     return as_windows if plausible(as_windows) >= plausible(as_latin) else as_latin
 

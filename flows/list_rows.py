@@ -251,7 +251,9 @@ class Reader:
             return True  # below the heading offices number the columns: (1), (2), (3)
         if any(at is not None and at < len(cells) and cells[at] and read_day(cells[at]) for _, at in self._dates):
             return False
-        named = any(at < len(cells) and cells[at] for thing in _IDENTITY if (at := self.columns.get(thing)) is not None)
+        named = any(
+            any(map(str.isdigit, cells[at])) for thing in _IDENTITY if (at := self.columns.get(thing, len(cells))) < len(cells)
+        )
         if (named or len(filled) > 2) and not _FOOT.fullmatch(fold_words(filled[0])):
             return False
         self._tell(
