@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 
 from ocr.classify import find_title, symbol_kind
 from ocr.fields.layout import find_phrase
-from ocr.fields.rows import Sheet, capital_share
+from ocr.fields.rows import Row, Sheet, capital_share
 from ocr.forms import Forms
 from ocr.normalise import fold, key
+from ocr.syllables import is_plausible
 from schemas.page import PageReading
 
 DOSSIER_CODE = re.compile(
@@ -96,7 +97,14 @@ def is_blank(sheet: Sheet) -> bool:
     words = [t for row in sheet.rows for t in row.tokens if len(t.key) > 1 and t.confidence > 0.55]
     if sheet.reading.quality.blank:
         return len(words) < 8
-    return len(words) < 4 and not sheet.reading.barcodes
+    return len(words) < 4 and not sheet.reading.barcodes and not any(_surely_read(row) for row in sheet.rows)
+
+
+def _surely_read(row: Row) -> bool:
+    """A row of real words: the title of who signs may be all that is read of the last page of a paper."""
+    words = [t for t in row.tokens if len(t.key) > 1]
+    letters = sum(len(t.key) for t in words)
+    return letters >= 7 and all(t.confidence > 0.8 and is_plausible(t.text) for t in words)
 
 
 def starts_document(sheet: Sheet, forms: Forms) -> bool:

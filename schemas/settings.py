@@ -58,7 +58,7 @@ class Reading(Section):
     """Floor for the stored image. NĐ 30/2020 PL I; CV 7197/BKHCN-CĐSQG."""
     wanted_dpi: float = 300.0
     """CV 7197/BKHCN-CĐSQG default."""
-    accept_confidence: float = 0.965
+    accept_confidence: float = 0.955
     """A field below this goes to a person; calibrated, see docs/calibration.md."""
 
 

@@ -58,6 +58,14 @@ def test_a_blank_back_does_not_cut_a_document():
     assert made.documents == [[1, 3]] and made.blank == [2, 4]
 
 
+def test_a_last_page_of_which_only_the_title_of_the_signer_was_read_is_not_blank():
+    last = page([(950.0, 300.0, "TRƯỞNG PHÒNG")], number=2)
+    made = separate([decision(), last], FORMS)
+    assert made.documents == [[1, 2]] and made.blank == []
+    specks = page([(950.0, 300.0, "TRƯỞNG PHÒNG")], number=2, weak={"TRƯỞNG": 0.4})
+    assert separate([decision(), specks], FORMS).blank == [2]
+
+
 def test_a_dossier_code_holds_until_the_next_separator():
     order = [birth_certificate(), sheet("H47.06-261005-0155"), decision(), birth_certificate(),
              sheet("HS-2024-000031", barcode=False), decision()]  # fmt: skip
