@@ -38,17 +38,20 @@ def archived(archive: Archive, name: str, *, size: int = 3000, kind: str = "quye
 
 @contextmanager
 def small_archive(folder: Path, url: str | None = None, *, records: int = 0, **more: object) -> Iterator[Archive]:
-    """A store in `folder/store`, a replica in `folder/replica`, and a catalogue."""
-    store, replica = LocalStore(folder / "store"), LocalStore(folder / "replica")
+    """A store in `folder/store` and a catalogue; with records, or where there is one already, a replica in `folder/replica`."""
+    store = LocalStore(folder / "store")
+    replicas = {}
+    if records or (folder / "replica").exists():  # a folder store is dear to make
+        replicas["replica"] = LocalStore(folder / "replica")
     with Catalogue.open(url or f"sqlite:///{folder / 'catalogue.sqlite'}") as catalogue:
-        archive = Archive(catalogue, store, {"replica": replica}, **more)
+        archive = Archive(catalogue, store, replicas, **more)
         for number in range(records):
             archived(archive, str(number))
         if records:
             mirror(archive)
         yield archive
-    store.close()
-    replica.close()
+    for opened in (store, *replicas.values()):
+        opened.close()
 
 
 def mirror(archive: Archive) -> None:
