@@ -203,11 +203,11 @@ def _report(row: ReportRow) -> Subject:
 
 
 def protected_objects(store: ObjectStore, subject: Subject) -> Iterator[ObjectRef]:
-    """What is locked for a record: the archived file in all versions, its evidence, the scan it came from."""
+    """What is locked for a record: the archived file in all versions, its evidence and reports, the scan it came from."""
     folder = f"archive/{subject.id}/" if subject.source else subject.archive.key
     if subject.kind == REPORT:
         folder = f"reports/{subject.id}/"
-    for prefix in (folder, f"evidence/{subject.id}/"):
+    for prefix in (folder, f"evidence/{subject.id}/", f"reports/{subject.id}/"):
         for ref in list(store.list(prefix)):
             yield from store.versions(ref.key)
     if subject.source:
