@@ -22,7 +22,7 @@ import cv2
 import numpy as np
 
 from bench.accuracy_score import split_counts, text_errors
-from bench.field_truth import is_right, load_readings
+from bench.field_truth import filled_in_by_hand, is_right, load_readings
 from bench.read_set import ENDINGS, read_file
 from bench.report_rows import Result, Row
 from bench.score_fields import as_prediction
@@ -62,9 +62,6 @@ TARGETS = {
     "accepted": {"clean": 0.85, "office": 0.65},
     "type": {"office": 0.98},
 }
-
-NUMBER_AND_DAY = {"so_ky_hieu", "ngay_ban_hanh", "ngay_dang_ky"}
-"""What offices write by hand into papers that are printed otherwise; such papers count in full."""
 
 Judge = Callable[[str, str | None, dict], bool]
 """(field, value, truth of the document) -> right."""
@@ -232,12 +229,6 @@ def score_own(folder: Path, readings: Path) -> list[Row]:
     rows += field_rows("own", LEVELS, tally)
     rows += split_rows("own", stack_truths, made)
     return rows
-
-
-def filled_in_by_hand(truth: dict) -> bool:
-    """True for a form whose entries are written by hand, and not only its number and day: no reader of print can read
-    it, so its characters tell nothing about reading print."""
-    return bool(set(truth.get("handwritten") or ()) - NUMBER_AND_DAY)
 
 
 # --- fields ----------------------------------------------------------------------------------------------------------

@@ -46,3 +46,13 @@ def is_right(field: str, value: str | None, truth: dict) -> bool:
         return False
     wanted = [truth["fields"][field], *truth.get("fields_accept", {}).get(field, [])]
     return any(canonical(field, value) == canonical(field, other) for other in wanted)
+
+
+NUMBER_AND_DAY = {"so_ky_hieu", "ngay_ban_hanh", "ngay_dang_ky"}
+"""What offices write by hand into papers that are printed otherwise; such papers count in full."""
+
+
+def filled_in_by_hand(truth: dict) -> bool:
+    """True for a form whose entries are written by hand, and not only its number and day: no reader of print can read
+    it, so its characters tell nothing about reading print."""
+    return bool(set(truth.get("handwritten") or ()) - NUMBER_AND_DAY)
