@@ -13,7 +13,7 @@ from pathlib import Path
 from flows.locks import REPORT, lock_of, put_locked
 from flows.plan import Plan, Told, _quiet
 from flows.plan_figures import figures
-from schemas.errors import NotFound, WrongUse
+from schemas.errors import NotFound, ObjectDamaged, WrongUse
 from schemas.people_errors import NotAllowed
 from schemas.plan import Period, PlanSettings
 from schemas.plan_report import ReportFigures
@@ -101,11 +101,16 @@ def again(plan: Plan, row: ReportRow) -> tuple[ReportFigures, bool]:
 
 
 def fetch(plan: Plan, row: ReportRow, folder: Path) -> list[Path]:
-    """The files of a filed report as they were filed: each is hashed again on the way. Raises NotAllowed, ObjectDamaged,
-    ObjectMissing."""
+    """The files of a filed report as they were filed: each is hashed and compared with what the catalogue says. Raises
+    NotAllowed, ObjectDamaged, ObjectMissing."""
     may_see(plan, row)
-    refs = [ObjectRef(**value) for value in row.objects.values()]
-    return _written({Path(ref.key).name: plan.store.get(ref.key, ref.version) for ref in refs}, folder, row.id)
+    files = {}
+    for ref in (ObjectRef(**value) for value in row.objects.values()):
+        data = plan.store.get(ref.key, ref.version)
+        if hashlib.sha256(data).hexdigest() != ref.sha256:
+            raise ObjectDamaged(ref.key)
+        files[Path(ref.key).name] = data
+    return _written(files, folder, row.id)
 
 
 def visible(plan: Plan, rows: Sequence[ReportRow]) -> list[ReportRow]:

@@ -29,9 +29,9 @@ class Offices:
         self.rows = {row.id: row for row in Units(catalogue).list()}
         self._by_name: dict[str, set[str]] = {}
         for row in self.rows.values():
-            for text in (*code_forms(row.code), row.name, row.id):
+            for text in (*map(fold_words, (*code_forms(row.code), row.name, row.id)), _unpadded(row.code)):
                 if text:
-                    self._by_name.setdefault(fold_words(text), set()).add(row.id)
+                    self._by_name.setdefault(text, set()).add(row.id)
         # One code may have been two agencies one after the other: the newer name stands for both.
         in_time = sorted(self.rows.values(), key=lambda row: row.valid_from or "")
         self.names = {row.code or row.id: row.name for row in in_time}
@@ -42,7 +42,8 @@ class Offices:
         that it was merged into on 1/7/2025, the one that existed on `day` (today's when None); None when that leaves it open."""
         if not self.rows:
             return UnitOfRow(current_form(text), self._default) if _is_code(text) else None
-        found = [self.rows[one] for one in self._by_name.get(fold_words(text), ())]
+        names = (fold_words(text), fold_words(current_form(text)), _unpadded(current_form(text)))
+        found = [self.rows[one] for one in next(filter(None, map(self._by_name.get, names)), ())]
         if len(found) > 1:
             found = [row for row in found if row.valid_on(day or date.today())] or found
         if len({row.code or row.id for row in found}) != 1:
@@ -139,6 +140,11 @@ def current_form(code: str) -> str:
     """`000.00.12.H26` (QCVN 102:2016, reversed) as `H26.12` (QĐ 20/2020/QĐ-TTg); other text as it is."""
     code = code.strip().upper()
     return code_forms(code)[-1] if code[:3].isdigit() else code
+
+
+def _unpadded(code: str) -> str:
+    """`000.06.12.H26` has two places for a group where `H26.12.6` has as many as it needs."""
+    return " ".join(part.lstrip("0") or "0" for part in fold_words(code).split()) + " unpadded" if code else ""
 
 
 def _is_code(text: str) -> bool:

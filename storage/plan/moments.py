@@ -30,9 +30,11 @@ def settled_moment(database: Database) -> datetime:
     if database.is_sqlite:
         with database.write():  # waits for whoever writes; there is only one
             return now()
+    moment = now()
+    time.sleep(_LOOK_AGAIN)  # between taking its time and its first row a transaction has no number yet
     with database.read() as connection:
-        moment = now()
-        started = connection.scalar(sa.text("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint"))
+        # Numbers are given in turn: whoever has a smaller one than this wrote before.
+        started = connection.scalar(sa.text("SELECT pg_current_xact_id()::text::bigint"))
     deadline = time.monotonic() + SETTLED_WITHIN
     while True:
         with database.read() as connection:
