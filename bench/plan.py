@@ -132,9 +132,17 @@ def _match(url: str, path: Path, home: Path) -> None:
             sys.exit("\n".join(map(str, refused.findings[:5])))
         _, doubtful = match(plan, ListKind.RESULTS)
         seconds, cpu = time.perf_counter() - started, time.process_time()
-        rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        rss = _most_memory()
         pairs = PlanMatches(catalogue).pairs(ListKind.RESULTS, MatchState.SURE)
     json.dump({"seconds": seconds, "cpu": cpu, "rss": rss, "doubtful": doubtful, "sure": pairs}, sys.stdout)
+
+
+def _most_memory() -> float:
+    """MB that this process ever held. Not `ru_maxrss`: a child begins with what its parent held."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 # --- reports ---------------------------------------------------------------------------------------------------------

@@ -30,6 +30,8 @@ _BREVE = {"ê": "\u0306", "é": "\u0306\u0301", "è": "\u0306\u0300", "ú": "\u0
 _HORN = {"ô": "ơ", "ö": "ư", "Ô": "Ơ", "Ö": "Ư"}
 _VNI_ALONE = {"æ": "ỉ", "ó": "ĩ", "ò": "ị", "ñ": "đ", "î": "ỵ", "Æ": "Ỉ", "Ó": "Ĩ", "Ò": "Ị", "Ñ": "Đ", "Î": "Ỵ"}
 _VNI_PAIR = re.compile("[aAeEoOuUyYôÔöÖ][ùøûõïâáàåãäêéèúüëÙØÛÕÏÂÁÀÅÃÄÊÉÈÚÜË]")
+_VNI_NEVER = re.compile("(?<![aAeEoOuUyYôÔöÖ])[ùøûõïâáàåãäêéèúüëÙØÛÕÏÂÁÀÅÃÄÊÉÈÚÜË]|[ýÝçÇðÐþÞßÿ]")
+"""Letters that VNI has not, or a mark that follows no vowel: `Võ Thyù Mai` is a slip of the keyboard in Unicode, for VNI writes `Voõ`."""
 _ONLY_VNI = re.compile(f"{_VNI_PAIR.pattern}|[æñöÆÑÖ]")
 
 
@@ -65,7 +67,7 @@ def modern(text: str) -> tuple[str, str | None]:
         return text, None
     best, name, share = text, None, plausible(text)
     for kind, hint, decode in (("TCVN3", _ONLY_TCVN3, tcvn3), ("VNI", _ONLY_VNI, vni)):
-        if hint.search(text):
+        if hint.search(text) and not (kind == "VNI" and _VNI_NEVER.search(text)):
             decoded = decode(text)
             if (now := plausible(decoded)) > share and now >= 0.8:
                 best, name, share = decoded, kind, now

@@ -372,6 +372,34 @@ def test_a_real_kho_gets_what_only_the_simulator_had_and_silence_is_waited_out(s
     assert not any("mô phỏng" in note for note in figures(small, period_of("2026")).notes)
 
 
+def test_indicators_are_made_of_counts_that_can_be_counted_again(plan: Plan, tmp_path):
+    codes = [f"H26.12.5-{date.today():%y%m%d}-000{n}" for n in range(1, 5)]
+    today, day = f"{date.today():%d/%m/%Y}", date.today().isoformat()
+    path = tmp_path / "hs.csv"
+    ends = (today, today, today, "")
+    path.write_text("Mã hồ sơ,Ngày tiếp nhận,Ngày trả\n" + "".join(f"{c},{today},{e}\n" for c, e in zip(codes, ends, strict=True)))
+    plan.import_list(path, ListKind.DOSSIERS)
+    signed = archived(plan, "087000123456", codes[0])
+    recorded(plan.catalogue, paper([1]))
+    with plan.catalogue.write() as connection:
+        connection.execute(c.documents.update().where(c.documents.c.id != signed.id).values(dossier_code=codes[1]))
+        from storage.reuse.tables import reuses
+
+        for n, dossier in enumerate((codes[2], codes[2], "H26.9-220101-0001")):
+            connection.execute(
+                reuses.insert().values(
+                    id=f"R-{n}", document=signed.id, version=1, sha256="a" * 64, dossier=dossier, purpose="x", actor="a",
+                    actor_name="A", unit="", right="reuse", via="cli", at=datetime.now(UTC), day=day,
+                )
+            )  # fmt: skip
+    synchronise(plan)
+    made = figures(plan, period_of(f"{date.today():%Y-%m}"))
+    assert {x.code: (x.numerator, x.denominator) for x in made.indicators} == {
+        "4.1": (1, 3), "4.2": (2, 4), "4.3": (1, 4), "4.4": (1, 2),
+    }  # fmt: skip
+    assert {line.reused for line in made.plan} == {1}
+
+
 # --- reports as documents --------------------------------------------------------------------------------------------
 def test_a_filed_report_is_locked_found_and_fetched_as_it_was(small: Plan, tmp_path):
     scanned(small, 1)
