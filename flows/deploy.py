@@ -15,6 +15,7 @@ from pathlib import Path
 
 import httpx
 
+from flows.pool import python_path
 from schemas.errors import EngineServerUnavailable, SohoaError
 from schemas.results import DigitiseResult
 from schemas.settings import Settings
@@ -102,11 +103,10 @@ def own_server() -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "uvicorn", "--factory", "prefect.server.api.server:create_app", "--host", "127.0.0.1"]
     noise = tempfile.TemporaryFile()
     server = subprocess.Popen(
-        [*command, "--port", str(port), "--log-level", "error"],
-        env=os.environ | {"PREFECT_UI_ENABLED": "0"},
+        [sys.executable, "-P", "-m", "flows.own_server", str(port)],
+        env=os.environ | {"PREFECT_UI_ENABLED": "0", "PYTHONPATH": python_path()},
         stdin=subprocess.DEVNULL,
         stdout=noise,
         stderr=noise,

@@ -78,6 +78,11 @@ class _Process:
     jobs: deque = field(default_factory=deque)
 
 
+def python_path() -> str:
+    """PYTHONPATH with which another process finds these packages, wherever it is started."""
+    return os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+
+
 def process_count(settings: Settings) -> int:
     """Page processes: as set, else one for each core this process may use."""
     if settings.work.processes:
@@ -177,8 +182,7 @@ class WorkerPool:
     def _start(self) -> _Process:
         ours, theirs = Pipe()
         noise = tempfile.TemporaryFile()
-        paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-        environment = os.environ | ENVIRONMENT | {"PYTHONPATH": os.pathsep.join(paths)}
+        environment = os.environ | ENVIRONMENT | {"PYTHONPATH": python_path()}
         command = [sys.executable, "-P", "-m", "flows.worker", str(theirs.fileno()), str(os.getpid())]
         popen = subprocess.Popen(
             command, pass_fds=[theirs.fileno()], env=environment, stdin=subprocess.DEVNULL, stdout=noise, stderr=noise
