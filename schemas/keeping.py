@@ -107,7 +107,7 @@ SANITY: dict[str, tuple[Severity, str, str]] = {
     "disposed_still_there": (Severity.ERROR, "đã tiêu huỷ theo danh mục nhưng dữ liệu vẫn còn", "destroyed by a list, the bytes are still there"),
     "retention_missing": (Severity.WARNING, "tệp lưu trữ chưa có thời hạn bảo vệ trong kho", "an archived file without retention in the store"),
     "orphan": (Severity.WARNING, "kho có, danh mục không nhắc đến", "the store has it, the catalogue does not know it"),
-    "left_over": (Severity.INFO, "phần dở dang của một lượt chạy bị ngắt; vô hại", "left by a run that was cut short; harmless"),
+    "left_over": (Severity.INFO, "bước trung gian đang chờ (ký tiếp) hoặc của lượt chạy bị ngắt; vô hại", "a step that waits (for the next signature) or of a run that was cut short; harmless"),
 }  # fmt: skip
 """Code -> severity, Vietnamese, English."""
 
