@@ -4,15 +4,8 @@ manager, the Kho, reports as filed documents; killed in between, two at once. On
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import threading
-import time
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -26,71 +19,23 @@ from flows.plan_report import again, fetch, make_report, visible
 from flows.plan_totals import approve, enter_total, import_totals, set_target
 from flows.retention import sweep
 from flows.synchronise import synchronise
-from samples.one_stop import Shape, dossiers, write_csv
 from schemas.document import DocumentStatus
 from schemas.errors import DeliveryUnavailable, NotAllowedNow, ObjectDamaged, WrongUse
 from schemas.people import Actor, Grant, Right, working_as
 from schemas.people_errors import NotAllowed
-from schemas.plan import ListKind, MatchState, Severity
+from schemas.plan import ListKind, Severity
 from schemas.plan_errors import ListRefused
 from schemas.settings import Settings
-from storage.catalogue import Catalogue
 from storage.catalogue import tables as c
 from storage.objects import open_store
 from storage.people import Units
 from storage.plan.lists import PlanLists
-from storage.plan.matches import PlanMatches
 from storage.plan.progress import PlanTotals
 from storage.plan.reports import PlanReports
-from tests.made_catalogue import CODING, ROOT, field, paper, recorded
+from tests.made_catalogue import CODING, field, paper, recorded
+from tests.plan_office import YEAR, by_sector, listed, opened, row, scanned
 
-pytest_plugins = ["catalogue_fixtures"]
-Q2 = period_of("2022Q2")
-YEAR = 2026
-HEAD = "Loại kết quả,Số ký hiệu,Ngày cấp,Chủ hồ sơ,Lĩnh vực,Cơ quan\n"
-
-
-@pytest.fixture
-def plan(catalogue: Catalogue, tmp_path: Path):
-    yield from opened(catalogue, tmp_path)
-
-
-@pytest.fixture
-def small(tmp_path: Path):
-    """For what does not depend on the database."""
-    with Catalogue.open(f"sqlite:///{tmp_path / 'c.sqlite'}") as catalogue:
-        yield from opened(catalogue, tmp_path)
-
-
-def opened(catalogue: Catalogue, tmp_path: Path, code: str = "H26.12.5"):
-    settings = Settings(home=tmp_path / "nhà", office={"code": code, "name": "UBND xã An Bình"})
-    with closing(open_store(settings.store)) as store:
-        yield Plan(settings, catalogue, store, "lan")
-
-
-def listed(tmp_path: Path, *rows: str, name: str = "") -> Path:
-    path = tmp_path / (name or f"kq-{time.monotonic_ns()}.csv")
-    path.write_text(HEAD + "".join(f"{row}\n" for row in rows), "utf-8")
-    return path
-
-
-def row(number: int, sector: str = "Đất đai", unit: str = "H26.12.5", kind: str = "Quyết định") -> str:
-    return f"{kind},{number}/QĐ-UBND,09/03/2021,Người Số {number},{sector},{unit}"
-
-
-def scanned(plan: Plan, *numbers: int, **more):
-    return [
-        recorded(
-            plan.catalogue,
-            paper([1], fields={"so_ky_hieu": field(f"{n}/QĐ-UBND"), "ngay_ban_hanh": field("2021-03-09"), "doi_tuong": field(f"Người Số {n}")}, **more),
-        )[0]
-        for n in numbers
-    ]  # fmt: skip
-
-
-def by_sector(plan: Plan, what: str, year: int = YEAR) -> dict[str, int | None]:
-    return {line.sector: getattr(line, what) for line in plan.lines(year)}
-
+pytest_plugins = ["catalogue_fixtures", "plan_office"]
 
 # --- sectors and totals ----------------------------------------------------------------------------------------------
 def test_two_sectors_share_one_kind(plan: Plan, tmp_path):
@@ -427,129 +372,6 @@ def test_an_earlier_report_comes_out_again_under_other_settings(small: Plan, tmp
     later = Plan(other, small.catalogue, small.store, "lan")
     assert later.lines(YEAR)[0].wanted != made.figures.plan[0].wanted
     assert again(later, made.row)[1]
-
-
-# --- several at once, killed in between ------------------------------------------------------------------------------
-def test_a_report_waits_for_an_import_that_is_under_way(plan: Plan, tmp_path):
-    """Rows bear the time at which they were written; a report made before they are there must not claim a later moment."""
-    begun, go_on = threading.Event(), threading.Event()
-
-    def write() -> None:
-        with plan.catalogue.write() as connection:
-            moment = datetime.now(UTC)
-            connection.execute(
-                c.batches.insert().values(id="B-1", name="x", settings_hash="", legal_basis="", status="open", created=moment)
-            )
-            begun.set()
-            go_on.wait(10)
-
-    writer = threading.Thread(target=write)
-    writer.start()
-    begun.wait(10)
-    threading.Timer(0.4, go_on.set).start()
-    made = make_report(plan, period_of("2026"), formats=["csv"])
-    assert go_on.is_set()
-    writer.join()
-    with plan.catalogue.read() as connection:
-        assert connection.scalar(sa.select(c.batches.c.created).where(c.batches.c.id == "B-1")) <= made.row.as_of
-
-
-def test_two_imports_of_one_quarter_at_once(plan: Plan, tmp_path):
-    shape = Shape("H26.12.5", Q2.first, Q2.last, new=300, in_time=250)
-    paths = []
-    for n in (1, 2):
-        paths.append(tmp_path / f"{n}.csv")
-        write_csv(dossiers(shape, 3), paths[-1], f"lần {n}")
-    outcomes, errors = [], []
-
-    def take(path: Path) -> None:
-        try:
-            outcomes.append(plan.import_list(path, ListKind.DOSSIERS))
-        except Exception as error:  # shown by the assertion below
-            errors.append(error)
-
-    threads = [threading.Thread(target=take, args=(path,)) for path in paths]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert errors == [] and sorted((x.added, x.same) for x in outcomes) == [(0, 300), (300, 0)]
-    assert len(list(PlanLists(plan.catalogue).cases())) == 300
-
-
-def test_two_matchings_at_once(plan: Plan, tmp_path):
-    scanned(plan, *range(1, 30))
-    plan.import_list(listed(tmp_path, *(row(n) for n in range(1, 30))), ListKind.RESULTS)
-    found, errors = [], []
-
-    def run() -> None:
-        try:
-            found.append(match(plan, ListKind.RESULTS)[0])
-        except Exception as error:
-            errors.append(error)
-
-    threads = [threading.Thread(target=run) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert errors == [] and sorted(found) == [0, 29]
-    assert len(PlanMatches(plan.catalogue).pairs(ListKind.RESULTS, MatchState.SURE)) == 29
-
-
-_WORK = """
-import sys
-from contextlib import closing
-from pathlib import Path
-from flows.plan import Plan
-from flows.plan_figures import period_of
-from flows.plan_report import make_report
-from schemas.plan import ListKind
-from schemas.settings import Settings
-from storage.catalogue import Catalogue
-from storage.objects import open_store
-settings = Settings(home=Path(sys.argv[1]), office={"code": "H26.12.5", "name": "x"})
-with Catalogue.open(settings.database) as catalogue, closing(open_store(settings.store)) as store:
-    plan = Plan(settings, catalogue, store, "lan")
-    print("begun", flush=True)
-    if sys.argv[2] == "import":
-        plan.import_list(Path(sys.argv[3]), ListKind.DOSSIERS)
-    else:
-        make_report(plan, period_of("2022Q2"))
-    print("done", flush=True)
-"""
-KILLS = int(os.environ.get("PLAN_KILLS", "3"))
-
-
-@pytest.mark.parametrize("what", ["import", "report"])
-def test_killed_in_the_middle_nothing_is_half(tmp_path, what):
-    home, path = tmp_path / "nhà", tmp_path / "a.csv"
-    write_csv(dossiers(Shape("H26.12.5", Q2.first, Q2.last, new=4_000, in_time=3_900), 3), path)
-    settings = Settings(home=home, office={"code": "H26.12.5", "name": "x"})
-    with Catalogue.open(settings.database) as catalogue, closing(open_store(settings.store)) as store:
-        plan = Plan(settings, catalogue, store, "lan")
-        finished = 0
-        for n in range(KILLS):
-            work = subprocess.Popen(
-                [sys.executable, "-c", _WORK, str(home), what, str(path)], cwd=ROOT, stdout=subprocess.PIPE, text=True
-            )
-            assert work.stdout.readline() == "begun\n"
-            time.sleep(0.15 + 0.9 * n / max(1, KILLS - 1))
-            work.send_signal(signal.SIGKILL)
-            finished += "done" in work.stdout.read()
-            work.wait()
-            with catalogue.read() as connection:
-                rows = connection.scalar(sa.text("SELECT count(*) FROM plan_cases"))
-                lists = connection.scalar(sa.text("SELECT count(*) FROM plan_lists"))
-            assert (rows, lists) in ((0, 0), (4_000, 1))
-            for report in PlanReports(catalogue).list():
-                fetch(plan, report, tmp_path / f"báo cáo {n}")
-        if what == "import":
-            assert plan.import_list(path, ListKind.DOSSIERS).rows == (0 if rows else 4_000)
-        else:
-            assert len(PlanReports(catalogue).list()) >= finished
-            made = make_report(plan, Q2, formats=["csv"])
-            assert again(plan, made.row)[1]
 
 
 def test_lists_that_bear_a_later_time_are_told(small: Plan, tmp_path, monkeypatch):
