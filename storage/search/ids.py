@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,10 +14,16 @@ from storage.search.match import Expression, fts5, holds, needed, tsquery
 from storage.search.tables import search_rows, search_terms
 from storage.search.vocabulary import among, common
 
-COMMON = 0.02
+COMMON = 0.01
 """Share of records from which a word is common enough to be met by walking the newest records."""
+TOGETHER = 0.002
+"""What the shares of all words, multiplied, must come to. Words of names go together more often than that says."""
+ENOUGH_MET = 15
+"""Matches among the newest records from which their number is estimated."""
 WINDOW = 1_500
 """Newest records that are walked on PostgreSQL before its index is asked for all that match."""
+SOME_MET, MUCH_FARTHER = 3, 6
+"""With so few met a page is worth walking so many times as far."""
 FACETED = 2_000
 """Newest results that are looked at to count kinds, agencies, years."""
 
@@ -67,6 +74,9 @@ class Reader:
             return list(self.connection.scalars(self._fts(wanted, below).limit(limit)).all())
         if self._is_common(wanted.expression):
             found = self._walk(wanted, below, limit)
+            if SOME_MET <= len(found) < limit <= 10 * len(found):
+                # Some are there: going on costs less than asking the index for all there are.
+                found = self._walk(wanted, below, limit, MUCH_FARTHER * WINDOW)
             if len(found) >= limit:
                 return found
         found = self._gin(wanted, below)
@@ -127,7 +137,7 @@ class Reader:
             return None
         met = self._walk(wanted, below, WINDOW)
         share = len(met) / max(1, min(WINDOW, below - 1))
-        if share < COMMON or share * below <= 2 * at_most:
+        if len(met) < ENOUGH_MET or share * below <= 1.3 * at_most:
             return None
         return met, Counted(_rounded(share * below), estimated=True)
 
@@ -135,7 +145,7 @@ class Reader:
         """The newest that match, FACETED at most, and whether that is all of them."""
         if wanted.expression is not None and not self.is_sqlite and self._is_common(wanted.expression):
             met = self._walk(wanted, below, FACETED)
-            if len(met) >= COMMON * WINDOW:
+            if len(met) >= ENOUGH_MET:
                 return met, below - 1 <= WINDOW
         found = self.ids(wanted, below=below, limit=FACETED + 1)
         return found[:FACETED], len(found) <= FACETED
@@ -152,10 +162,10 @@ class Reader:
         joined = sa.join(fts, search_rows, search_rows.c.id == sa.literal_column("-search_fts.rowid"))
         return query.select_from(joined).where(*wanted.rows)
 
-    def _walk(self, wanted: Wanted, below: int, limit: int) -> list[int]:
+    def _walk(self, wanted: Wanted, below: int, limit: int, window: int = WINDOW) -> list[int]:
         """Of the newest records those that match."""
         s = search_terms.c
-        newest = sa.select(s.id, s.terms).where(s.id < below).order_by(s.id.desc()).limit(WINDOW).subquery()
+        newest = sa.select(s.id, s.terms).where(s.id < below).order_by(s.id.desc()).limit(window).subquery()
         query = sa.select(newest.c.id).where(newest.c.terms.op("@@")(_parsed(wanted.expression)))
         if wanted.rows:
             query = query.join(search_rows, search_rows.c.id == newest.c.id).where(*wanted.rows)
@@ -171,13 +181,20 @@ class Reader:
         return query.cte("found").prefix_with("MATERIALIZED", dialect="postgresql")
 
     def _is_common(self, expression: Expression) -> bool:
-        terms = [term for term in needed(expression) if not term.startswith(("^", "_"))]
+        """Whether all terms are so common that the newest records will have them together."""
+        terms = set()
+        for term in needed(expression):
+            if term.startswith("_"):
+                terms.update(word for word in term[1:].split("_") if word)
+            elif not term.startswith("^"):
+                terms.add(term)
         if any(term.startswith(("#", "=")) for term in terms):
             return False
         unknown = [term for term in terms if term not in self._shares]
         if unknown:
             self._shares |= dict.fromkeys(unknown, 0.0) | common(self.connection, unknown)
-        return all(self._shares[term] >= COMMON for term in terms)
+        shares = [self._shares[term] for term in terms]
+        return all(share >= COMMON for share in shares) and math.prod(shares) >= TOGETHER
 
 
 def _parsed(expression: Expression) -> sa.ColumnElement:

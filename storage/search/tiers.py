@@ -19,10 +19,10 @@ from storage.search.vocabulary import beginning_with, common, near
 WORDS_AT_MOST = 16
 BEGINNINGS = 24
 """Words tried for a beginning, the most common ones."""
-NEARLY_ALL = 0.99
-"""Of all places where words with that beginning stand: with so many, the rest are misreadings that cost more than they find."""
 SPELLINGS = 24
 """Other words tried for a misspelled one."""
+NEARLY_ALL = 0.998
+"""Of all places where such words stand: with so many, the rest are misreadings that cost more than they find."""
 
 
 @dataclass(frozen=True)
@@ -44,13 +44,16 @@ class Asked:
     """As they stand."""
     accents: tuple[str, ...]
     """Terms of those words that were typed with their marks."""
+    unmarked: tuple[str, ...] = ()
+    """The other words."""
     prefix: str = ""
     """Mark of terms in which the words are looked for (`n:` for names)."""
 
     @classmethod
     def of(cls, text: str, prefix: str = "") -> Asked:
         found = spelled(text)[:WORDS_AT_MOST]
-        return cls(tuple(w for w, _ in found), tuple(f"^{s}" for _, s in found if s), prefix)
+        marked = tuple(f"^{s}" for _, s in found if s)
+        return cls(tuple(w for w, _ in found), marked, tuple(w for w, s in found if not s), prefix)
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -86,11 +89,13 @@ def exact_tiers(asked: Asked) -> list[Tier]:
     shortly as can be: what stands behind a NOT is looked up for every row."""
     words = asked.sequence
     whole: Expression = "=" + "_".join(w.removeprefix("#id:") for w in words)[:LONGEST_TERM]
-    if asked.prefix:
-        whole = every([whole, asked.all_words])
     pairs = every(f"_{a}_{b}" for a, b in zip(words, words[1:], strict=False)) if len(words) > 1 else None
     marks = every(asked.accents) if asked.accents else None
-    together = every([asked.all_words, pairs]) if pairs else None
+    # A pair says that there are both words, and a spelling that there is the word.
+    together = pairs
+    spelled = every([*asked.accents, *asked.unmarked]) if marks else None
+    if asked.prefix:
+        whole, together, spelled = (part and every([part, asked.all_words]) for part in (whole, together, spelled))
     tiers = []
     if marks:
         tiers.append(Tier(Match.EXACT, every([whole, marks])))
@@ -99,8 +104,8 @@ def exact_tiers(asked: Asked) -> list[Tier]:
     tiers.append(Tier(Match.WHOLE, but(whole, _those(marks))))
     if together:
         tiers.append(Tier(Match.TOGETHER, but(together, _those(whole, marks))))
-    if marks:
-        tiers.append(Tier(Match.WORDS, but(every([asked.all_words, marks]), _those(whole, pairs))))
+    if spelled:
+        tiers.append(Tier(Match.WORDS, but(spelled, _those(whole, pairs))))
     tiers.append(Tier(Match.WORDS, but(asked.all_words, _those(whole, pairs, marks))))
     return tiers
 
@@ -136,14 +141,18 @@ def beginnings(connection: sa.Connection, asked: Asked) -> list[str]:
     last = asked.words[-1]
     if len(last) < 2 or not last.isalpha():
         return []
-    found = beginning_with(connection, last, BEGINNINGS)
-    enough, so_far = NEARLY_ALL * sum(seen for _, seen in found), 0
-    for n, (_, seen) in enumerate(found):
-        if so_far >= enough and so_far:
-            found = found[:n]
+    return _usual(beginning_with(connection, last, BEGINNINGS))
+
+
+def _usual(words: Sequence[tuple[str, int]]) -> list[str]:
+    """Without the rare ones, which are many and together next to nothing. `words`: the most common first."""
+    enough, so_far, usual = NEARLY_ALL * sum(seen for _, seen in words), 0, []
+    for word, seen in words:
+        if usual and so_far >= enough and enough:
             break
+        usual.append(word)
         so_far += seen
-    return [word for word, _ in found]
+    return usual
 
 
 def others_near(connection: sa.Connection, asked: Asked, spelled: Spelled) -> None:
@@ -152,5 +161,5 @@ def others_near(connection: sa.Connection, asked: Asked, spelled: Spelled) -> No
     letters = [w for w in asked.words if w.isalpha()]
     unknown = {w for w in letters if w not in known}
     doubtful = unknown or set(letters)
-    spelled.others = [near(connection, w, SPELLINGS) if w in doubtful else [] for w in asked.words]
+    spelled.others = [_usual(near(connection, w, SPELLINGS)) if w in doubtful else [] for w in asked.words]
     spelled.unknown = bool(unknown)

@@ -82,9 +82,10 @@ def values_of(connection: sa.Connection, mark: str) -> list[str]:
     return list(connection.scalars(sa.select(w.word).where(w.word > mark, w.word < mark + "{")).all())
 
 
-def near(connection: sa.Connection, word: str, limit: int) -> list[str]:
-    """Words that are one error away (two from LONG letters on), the nearest and then the most common first: a letter
-    wrong, missing or too many, or two neighbours swapped. None for words below SHORT letters and for numbers."""
+def near(connection: sa.Connection, word: str, limit: int) -> list[tuple[str, int]]:
+    """Words that are one error away (two from LONG letters on), the most common first, and in how many of the counted
+    records: a letter wrong, missing or too many, or two neighbours swapped. None for words below SHORT letters and for
+    numbers."""
     if len(word) < SHORT or not word.isalpha():
         return []
     found = _seen(connection, _one_error(word) if word.isascii() else [])
@@ -95,9 +96,9 @@ def near(connection: sa.Connection, word: str, limit: int) -> list[str]:
         query = sa.select(p.word).where(among(connection, p.part, sorted(keys))).limit(_LOOKED_AT)
         sharing = set(connection.scalars(query))
         far = _seen(connection, {w for w in sharing if w not in found and _distance(word, w) <= 2})
+    found |= far
     found.pop(word, None)
-    ordered = sorted(found, key=lambda w: (-found[w], w)) + sorted(far, key=lambda w: (-far[w], w))
-    return [w for w in ordered if w != word][:limit]
+    return sorted(found.items(), key=lambda one: (-one[1], one[0]))[:limit]
 
 
 def _seen(connection: sa.Connection, words: Iterable[str]) -> dict[str, int]:
