@@ -17,6 +17,7 @@ from ocr.forms import ValueKind
 from schemas.people import Right
 from schemas.people_errors import NotAllowed
 from schemas.plan import ListKind, Match
+from storage.catalogue.events import now
 from storage.plan.lists import CaseRow, PlanLists, one_form
 from storage.plan.matches import MatchRow, PlanMatches, RecordFacts
 
@@ -36,19 +37,20 @@ class _Comparing:
 
     def match(self, kind: ListKind, told: Told) -> tuple[int, int]:
         lists, matches = PlanLists(self.plan.catalogue), PlanMatches(self.plan.catalogue)
-        records = []
+        began, records = now(), []
         for facts in matches.free_records(kind, self._compared):
             records.append(self._of_record(facts))
             if len(records) % 5_000 == 0:
                 told("records", len(records))
         if not records:
-            return matches.write((), kind, self.plan.who)
+            return matches.write((), kind, self.plan.who, began=began)
         rejected = matches.rejected(kind)
         rows = self._of_rows(lists.cases(kind=kind, unmatched=True), told)
         found = Matcher(records).match(rows)
         return matches.write(
-            (match for match in found if (match.case, match.document) not in rejected), kind, self.plan.who
-        )
+            (match for match in found if (match.case, match.document) not in rejected),
+            kind, self.plan.who, began=began,
+        )  # fmt: skip
 
     @cached_property
     def _names(self) -> frozenset[str]:

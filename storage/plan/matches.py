@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from itertools import chain, groupby, islice
 from operator import itemgetter
 
@@ -18,6 +19,8 @@ from storage.plan import tables as t
 from storage.plan.moments import in_use_at, taken_at
 
 _CHUNK = 1_000
+_MARGIN = timedelta(minutes=1)
+"""Between the time that a decision bears and its commit."""
 _TAKEN = (MatchState.SURE, MatchState.CONFIRMED)
 
 
@@ -73,10 +76,10 @@ class PlanMatches:
         with self.database.read() as connection:
             return {(case, document) for case, document in connection.execute(query)}
 
-    def write(self, found: Iterable[Match], kind: ListKind, who: str) -> tuple[int, int]:
+    def write(self, found: Iterable[Match], kind: ListKind, who: str, *, began: datetime) -> tuple[int, int]:
         """What a run of the matcher found, in one transaction; earlier doubts are replaced. How many sure, how many doubtful.
 
-        A pair that somebody decided meanwhile is left as decided.
+        `began`: when rows and records were read. A row or record that got its partner since is left as it is.
         """
         m, d = t.matches.c, c.documents.c
         sure = doubtful = 0
@@ -99,8 +102,8 @@ class PlanMatches:
                 )
                 .values(ended_at=at)
             )
+            taken = _taken_since(connection, kind, began - _MARGIN)
             while chunk := list(islice(coming, _CHUNK)):
-                taken = _taken(connection, kind, chunk)
                 rows = [
                     {
                         "case": match.case,
@@ -220,17 +223,10 @@ class PlanMatches:
             return _row(row)
 
 
-def _taken(connection: sa.Connection, kind: ListKind, chunk: list[Match]) -> set[tuple[str, int | str]]:
+def _taken_since(connection: sa.Connection, kind: ListKind, moment: datetime) -> set[tuple[str, int | str]]:
     m = t.matches.c
-    current = (m.kind_of_list == kind) & taken_at(None)
-    found: set[tuple[str, int | str]] = set()
-    for row in connection.execute(
-        sa.select(m.case, m.document).where(
-            current, m.case.in_([x.case for x in chunk]) | m.document.in_([x.document for x in chunk])
-        )
-    ):
-        found |= {("case", row.case), ("document", row.document)}
-    return found
+    query = sa.select(m.case, m.document).where(m.kind_of_list == kind, taken_at(None), m.made_at >= moment)
+    return {side for row in connection.execute(query) for side in (("case", row.case), ("document", row.document))}
 
 
 def _row(row: sa.RowMapping) -> MatchRow:
