@@ -166,8 +166,9 @@ class ObjectStoreContract:
 
     def test_protection_asked_for_later_is_added(self, store: ObjectStore) -> None:
         ref = store.put("k", b"x")
-        again = store.put("k", b"x", retention=Retention(mode=RetentionMode.COMPLIANCE, until=soon()))
-        assert again == ref and store.stat("k", ref.version).retention.until == soon()
+        until = soon()
+        again = store.put("k", b"x", retention=Retention(mode=RetentionMode.COMPLIANCE, until=until))
+        assert again == ref and store.stat("k", ref.version).retention.until == until
 
     def test_good_bytes_for_a_version(self, store: ObjectStore) -> None:
         until = soon()
