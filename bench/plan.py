@@ -19,10 +19,12 @@ from contextlib import ExitStack, closing
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from bench.million import Record, load, make
+import sqlalchemy as sa
+
+from bench.million import CHUNK, UNITS, Made, Record, Writer, load
 from bench.plan_papers import KINDS, Paper, as_listed, as_read, papers
 from bench.report_rows import ROOT, Result, Row
-from storage.catalogue import document_id
+from storage.catalogue import Catalogue, document_id
 
 DATABASES = ("sqlite", "postgresql")
 _KIND_NAMES = {kind: kind.replace("_", " ") for kind, *_ in KINDS}
@@ -118,7 +120,6 @@ def _match(url: str, path: Path, home: Path) -> None:
     from schemas.plan import ListKind, MatchState
     from schemas.plan_errors import ListRefused
     from schemas.settings import Settings
-    from storage.catalogue import Catalogue
     from storage.objects import open_store
     from storage.plan.matches import PlanMatches
 
@@ -153,7 +154,6 @@ def _reports(database: str, count: int) -> list[Row]:
     from samples.one_stop import Shape, dossiers, write_csv
     from schemas.plan import ListKind
     from schemas.settings import Settings
-    from storage.catalogue import Catalogue
     from storage.objects import open_store
 
     rows = []
@@ -161,7 +161,7 @@ def _reports(database: str, count: int) -> list[Row]:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sohoa-bench-plan-")))
         folder.chmod(0o755)
         url = _database(stack, database, folder)
-        made = make(url, count, 3)
+        made = _records(url, count)
         settings = Settings(home=folder / "home", catalogue_url=url)
         catalogue = stack.enter_context(Catalogue.open(url))
         store = stack.enter_context(closing(open_store(settings.store)))
@@ -182,6 +182,32 @@ def _reports(database: str, count: int) -> list[Row]:
         slowest = max(row.reached for row in rows[:3]) + max(row.reached for row in rows[3:])
         rows.insert(0, Row("any report", where, slowest, "s", 5, of=f"loaded in {made.seconds:.0f} s"))
     return rows
+
+
+def _records(url: str, count: int) -> Made:
+    """Archived, signed records with what happened to them; search is not asked here and has no index."""
+    writer = Writer(3)
+    batches = ((n, f"B-PLAN{n // CHUNK:06}", f"U{(n // CHUNK) % UNITS:02}") for n in range(count))
+    made = load(url, (writer.record(*one) for one in batches), indexed=False)
+    versions = (
+        "INSERT INTO document_versions (document, version, archive, made, who, why) "
+        "SELECT id, 1, coalesce(archive, '{}'), created, 'lan', 'signed by scanning clerk and agency' FROM documents"
+    )
+    happened = "INSERT INTO events (at, who, what, object, detail) SELECT created, 'lan', '{}', id, '{{}}' FROM documents"
+    with Catalogue.open(url) as catalogue:
+        with catalogue.write() as connection:
+            connection.exec_driver_sql(versions)
+            for what in ("document_confirmed", "archived"):
+                connection.exec_driver_sql(happened.format(what))
+            if catalogue.is_sqlite:
+                connection.exec_driver_sql("ANALYZE")
+        if not catalogue.is_sqlite:
+            # As autovacuum leaves it after some minutes.
+            engine = sa.create_engine(url.replace("postgresql:", "postgresql+psycopg:"), isolation_level="AUTOCOMMIT")
+            with engine.connect() as connection:
+                connection.exec_driver_sql("VACUUM ANALYZE")
+            engine.dispose()
+    return made
 
 
 def _database(stack: ExitStack, kind: str, folder: Path) -> str:

@@ -38,13 +38,14 @@ def raw_counts(
 ) -> dict[str, int]:
     p, d, v, e = t.cases.c, c.documents.c, c.document_versions.c, c.events.c
     first, last = period.first.isoformat(), period.last.isoformat()
-    base = sa.select(sa.func.count()).select_from(t.cases).where(p.kind_of_list == ListKind.DOSSIERS, counts_at(as_of))
+    of_list = (p.kind_of_list == ListKind.DOSSIERS) & counts_at(as_of)
     if units is not None:
-        base = base.where(p.unit.in_(sorted(units)))
-    received = base.where(p.received.between(first, last))
-    resolved = base.where(p.state == CaseState.RESOLVED, p.finished.between(first, last))
+        of_list &= p.unit.in_(sorted(units))
+    received = of_list & p.received.between(first, last)
+    resolved = of_list & (p.state == CaseState.RESOLVED) & p.finished.between(first, last)
     signed = sa.exists().where(v.document == d.id, v.why.in_(SIGNED), v.made <= as_of)
     synchronised = d.id.in_(sa.select(e.object).where(e.what == SYNCHRONISED, e.at <= as_of))
+    reused = p.dossier_code.in_(sa.select(reuses.c.dossier).where(reuses.c.at <= as_of))
     copies = (
         sa.select(sa.func.count())
         .select_from(r.entries.join(r.outcomes, r.outcomes.c.entry == r.entries.c.id))
@@ -58,30 +59,27 @@ def raw_counts(
     if within is not None:
         copies = copies.where(r.entries.c.book.in_(sa.select(r.books.c.id).where(within.of_book())))
     queries = {
-        "received": received,
-        "resolved": resolved,
-        "resolved_with_result": resolved.where(_has_record(as_of, signed)),
-        "dossiers_digitised": received.where(_has_record(as_of)),
-        "dossiers_reusing": received.where(p.dossier_code.in_(sa.select(reuses.c.dossier).where(reuses.c.at <= as_of))),
-        "dossiers_synchronised": received.where(_has_record(as_of, synchronised)),
+        "received": _count(received),
+        "resolved": _count(resolved),
+        "resolved_with_result": _with_record(resolved, as_of, signed),
+        "dossiers_digitised": _with_record(received, as_of),
+        "dossiers_reusing": _count(received & reused),
+        "dossiers_synchronised": _with_record(received, as_of, synchronised),
         "electronic_copies": copies,
     }
     return {name: connection.scalar(query) or 0 for name, query in queries.items()}
 
 
-def _has_record(as_of: datetime, *conditions: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
-    """A row of the list has a record of its dossier, by the code or by a match."""
+def _count(rows: sa.ColumnElement[bool]) -> sa.Select:
+    return sa.select(sa.func.count()).select_from(t.cases).where(rows)
+
+
+def _with_record(rows: sa.ColumnElement[bool], as_of: datetime, *conditions: sa.ColumnElement[bool]) -> sa.Select:
+    """How many of these rows have a record of their dossier, by the code or by a match. Joined, not asked row by row: each database
+    then begins with what is less."""
     p, d, m = t.cases.c, c.documents.c, t.matches.c
-    by_code = p.dossier_code.in_(
-        sa.select(d.dossier_code).where(d.dossier_code.is_not(None), in_use_at(as_of), *conditions)
-    )
-    by_match = p.case.in_(
-        sa.select(m.case)
-        .select_from(t.matches.join(c.documents, d.id == m.document))
-        .where(
-            taken_at(as_of),
-            in_use_at(as_of),
-            *conditions,
-        )
-    )
-    return by_code | by_match
+    wanted = (rows, in_use_at(as_of), *conditions)
+    by_code = sa.select(p.case).select_from(t.cases.join(c.documents, d.dossier_code == p.dossier_code)).where(*wanted)
+    matched = t.cases.join(t.matches, m.case == p.case).join(c.documents, d.id == m.document)
+    by_match = sa.select(p.case).select_from(matched).where(taken_at(as_of), *wanted)
+    return sa.select(sa.func.count()).select_from(by_code.union(by_match).subquery())

@@ -17,7 +17,7 @@ from storage.plan import tables as t
 SETTLED_WITHIN = 60.0
 """Seconds that a report waits for transactions that were under way."""
 _LOOK_AGAIN = 0.05
-_SET_ASIDE = ("document_rejected", "superseded", "destroyed")
+SET_ASIDE = ("document_rejected", "superseded", "destroyed")
 """Events after which a record no longer counts."""
 
 
@@ -60,7 +60,7 @@ def in_use_at(as_of: datetime | None) -> sa.ColumnElement[bool]:
     in_use = ~d.superseded & (d.status != DocumentStatus.REJECTED)
     if as_of is None:
         return in_use
-    later = sa.select(e.object).where(e.what.in_(_SET_ASIDE), e.at > as_of)
+    later = sa.select(e.object).where(e.what.in_(SET_ASIDE), e.at > as_of)
     return (d.created <= as_of) & (in_use | d.id.in_(later))
 
 

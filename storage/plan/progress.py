@@ -17,7 +17,7 @@ from storage.catalogue import tables as c
 from storage.catalogue.database import Database
 from storage.catalogue.events import add_event, now
 from storage.plan import tables as t
-from storage.plan.moments import counts_at, in_use_at, matched, taken_at
+from storage.plan.moments import SET_ASIDE, counts_at, in_use_at, matched, taken_at
 from storage.reuse.tables import reuses
 
 SIGNED = ("signed by scanning clerk and agency", "arrived signed")
@@ -52,37 +52,56 @@ def reached(
     A record bears no sector: it is "" in all, and with `by_sector` (kinds) that of the row it is matched with, of those
     kinds and with such a row only.
     """
-    d, b, v = c.documents.c, c.batches.c, c.document_versions.c
-    source = c.documents.join(c.batches, b.id == d.batch)
-    sector: sa.ColumnElement[str] = sa.literal("")
+    d, v = c.documents.c, c.document_versions.c
+    source: sa.FromClause = c.documents
+    by: list[sa.ColumnElement] = [d.batch, d.type]
     if by_sector is not None:
         m, p = t.matches.c, t.cases.c
         source = source.join(
             t.matches, (m.document == d.id) & (m.kind_of_list == ListKind.RESULTS) & taken_at(as_of)
         ).join(t.cases, (p.case == m.case) & counts_at(as_of))
-        sector = sa.func.coalesce(p.sector, "")
-    base = (
-        sa.select(b.unit, sector.label("sector"), d.type.label("kind"), sa.func.count().label("count"))
-        .select_from(source)
-        .where(in_use_at(as_of))
-        .group_by(b.unit, sector, d.type)
-    )
+        by.append(sa.func.coalesce(p.sector, ""))
+    # By batch, as the index has them: it need not be sorted. Units are put together below.
+    base = sa.select(*by).select_from(source).where(in_use_at(as_of)).group_by(*by)
     if by_sector is not None:
         base = base.where(d.type.in_(sorted(by_sector)))
     if since is not None:
         base = base.where(d.created > since)
-    one = {
-        "digitised": base,
-        "signed": base.where(sa.exists().where(v.document == d.id, v.why.in_(SIGNED), v.made <= as_of)),
-        "archived": base.where(d.id.in_(_with_event("archived", as_of))),
-        "synchronised": base.where(d.id.in_(_with_event(SYNCHRONISED, as_of))),
-        "reused": base.where(d.id.in_(sa.select(reuses.c.document).where(reuses.c.at <= as_of))),
+    signed = sa.exists().where(v.document == d.id, v.why.in_(SIGNED), v.made <= as_of)
+    counts = {
+        ("digitised", "archived", "signed"): base.add_columns(
+            sa.func.count(), _sum(archived_at(as_of)), _sum(signed) if since is None else sa.literal(0)
+        ),
+        ("synchronised",): base.where(d.id.in_(_with_event(SYNCHRONISED, as_of))).add_columns(sa.func.count()),
+        ("reused",): base.where(d.id.in_(sa.select(reuses.c.document).where(reuses.c.at <= as_of))).add_columns(
+            sa.func.count()
+        ),
     }
+    units = dict(connection.execute(sa.select(c.batches.c.id, c.batches.c.unit)).all())
     found: dict[tuple[str, str, str], dict[str, int]] = {}
-    for name, query in one.items():
-        for row in connection.execute(query):
-            found.setdefault((row.unit or "", row.sector, row.kind), {})[name] = row.count
-    return {key: Reached(**counts) for key, counts in found.items()}
+    for names, query in counts.items():
+        for batch, kind, *rest in connection.execute(query):
+            sector = rest.pop(0) if by_sector is not None else ""
+            line = found.setdefault((units[batch] or "", sector, kind), {})
+            for name, count in zip(names, rest, strict=True):
+                line[name] = line.get(name, 0) + int(count or 0)
+    return {key: Reached(**line) for key, line in found.items()}
+
+
+def archived_at(as_of: datetime) -> sa.ColumnElement[bool]:
+    """Records that lay in the archive at a moment, told from their state now and what happened since: that is little, where
+    all that ever happened is much."""
+    d = c.documents.c
+    later, before = (sa.alias(c.events) for _ in range(2))
+    since = sa.select(later.c.object).where(later.c.what == "archived", later.c.at > as_of)
+    earlier = sa.exists().where(before.c.object == later.c.object, before.c.what == "archived", before.c.at <= as_of)
+    is_archived = (d.status == DocumentStatus.ARCHIVED) & d.id.not_in(since.where(~earlier))
+    set_aside = sa.select(later.c.object).where(later.c.what.in_(SET_ASIDE), later.c.at > as_of)
+    return is_archived | d.id.in_(set_aside.where(earlier))
+
+
+def _sum(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
+    return sa.func.sum(sa.case((condition, 1), else_=0))
 
 
 def _with_event(what: str, as_of: datetime) -> sa.Select:
