@@ -13,6 +13,7 @@ from cli.main import main
 from samples.one_stop import Shape, dossiers, write_csv
 from storage.catalogue import Catalogue
 from tests.made_catalogue import field, paper, recorded
+from tests.sohoa_command import sohoa
 
 QUARTER = Shape("H26.12.5", date(2022, 4, 1), date(2022, 6, 30), new=494, carried=1, online=6, in_time=492, procedures=117)
 
@@ -53,6 +54,31 @@ def test_a_quarter_from_the_list_to_the_report(typed, tmp_path):
     report = json.loads(out)["reports"][0]
     code, out, _ = typed("plan", "again", report["id"][:8])
     assert code == 0 and "ra đúng như đã lập" in out
+    assert typed("plan", "reports", "--get", report["id"][:8], "--to", "lay-lai")[0] == 0
+    assert (tmp_path / "lay-lai" / "bao-cao-quy-ii-2022.pdf").read_bytes() == (tmp_path / "bao-cao" / "bao-cao-quy-ii-2022.pdf").read_bytes()
+
+
+def test_lists_and_reports_are_no_orphans(typed, tmp_path, home):
+    """Asked in a process that has loaded nothing of the plan."""
+    typed("plan", "import", quarter(tmp_path))
+    typed("plan", "report", "--quarter", "2022Q2", "--to", "bao-cao", "--format", "csv")
+    ran = sohoa("preserve", "sanity", "--json", "--home", str(home), cwd=tmp_path)
+    assert ran.code == 0, ran.err
+    assert json.loads(ran.out)["findings"] == []
+
+
+def test_totals_and_the_kho_as_typed(typed, tmp_path):
+    path = tmp_path / "tong.csv"
+    path.write_text("Loại kết quả,Lĩnh vực,Tổng số\nGiấy khai sinh,Hộ tịch,1.200\nQuyết định,,x\n", "utf-8")
+    code, out, err = typed("plan", "totals", path, "--year", 2022)
+    assert code == 3 and "Cần một số nguyên" in out and "list_refused" in err
+    path.write_text("Loại kết quả,Lĩnh vực,Tổng số\nGiấy khai sinh,Hộ tịch,1.200\n", "utf-8")
+    assert typed("plan", "totals", path, "--year", 2022, "--user", "lan")[0] == 0
+    assert typed("plan", "approve", "--year", 2022, "--user", "minh")[0] == 0
+    code, out, _ = typed("plan", "status", "--year", 2022, "--unit", "H26.12.5", "--json")
+    assert [(x["sector"], x["in_force"]) for x in json.loads(out)["lines"]] == [("Hộ tịch", 1200)]
+    code, out, _ = typed("plan", "sync", "--json")
+    assert code == 0 and json.loads(out) == {"sent": [], "left_out": {}, "later": 0, "simulated": True}
 
 
 def test_a_wrong_cell_is_shown_by_row_and_column_and_nothing_goes_in(typed, tmp_path):

@@ -10,6 +10,11 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+import storage.outbox  # noqa: F401  (a table that no one has loaded would not be asked)
+import storage.plan.tables  # noqa: F401
+import storage.register.tables  # noqa: F401
+import storage.reuse.tables  # noqa: F401
+import storage.search.tables  # noqa: F401
 from schemas.store import ObjectRef
 from storage.catalogue import tables as catalogue_tables
 from storage.catalogue.database import Database
