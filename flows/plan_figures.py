@@ -5,8 +5,10 @@ from __future__ import annotations
 import calendar
 import math
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 
 from sqlalchemy import Connection
 
@@ -94,48 +96,68 @@ def figures(
     soon, earlier = plan.settings.plan.nearly_late_days, before(period)
     start, end = _moment(period.first), min(_moment(period.last + timedelta(days=1)), as_of)
     year = period.last.year
-    told("lines", 0)
-    lines = [line for line in plan.lines(year, as_of) if units is None or line.unit in units]
     within = None if units is None else _within(plan, units)
     names = plan.offices.names
-    with plan.catalogue.read() as connection:
-        told("dossiers", 0)
-        each = d.dossiers(connection, period, as_of, units=units, names=names, nearly_late_days=soon)
-        levels = d.together(connection, period, as_of, units=units, nearly_late_days=soon)
-        sectors = d.dossiers(
-            connection, period, as_of, units=units, names={}, nearly_late_days=soon, by_sector=True
-        )
-        each_before = d.dossiers(connection, earlier, as_of, units=units, names=names, nearly_late_days=soon)
-        urgent = d.urgent(connection, period, as_of, units=units, nearly_late_days=soon)
-        told("indicators", 0)
-        counts = raw_counts(connection, period, as_of, units, within)
-        told("work", 0)
-        recent = _recent(plan, connection, as_of)
-        return ReportFigures(
-            office=plan.settings.office.name,
-            period=period,
-            before=earlier,
-            as_of=as_of,
-            judged_on=d.judged_on(period, as_of),
-            plan_year=year,
-            plan=tuple(lines),
-            dossiers=(*each, *_named_levels(levels)),
-            sectors=tuple(sectors),
-            dossiers_before=tuple(each_before),
-            indicators=tuple(_indicators(plan, counts)),
-            copies=tuple(work.copies(connection, period, as_of, within)),
-            copies_before=tuple(work.copies(connection, earlier, as_of, within)),
-            throughput=tuple(work.throughput(connection, start, end, within)),
-            corrections=tuple(
-                cause.model_copy(update={"kind_name": plan.kind_name(cause.kind)})
-                for cause in work.corrections(connection, start, end, within)
-            ),
-            backlog=tuple(work.backlog(connection, end, within)),
-            forecasts=tuple(_forecasts(plan, lines, recent, as_of, year)),
-            months=tuple(work.months(connection, period, as_of, units, within)),
-            urgent=tuple(urgent),
-            notes=tuple(_notes(plan, lines, each, simulated(connection, as_of), PlanLists(plan.catalogue).after(as_of))),
-        )
+    which = {"units": units, "nearly_late_days": soon}
+
+    def ask(count: Callable, *arguments, **more):
+        with plan.catalogue.read() as connection:
+            return count(connection, *arguments, **more)
+
+    told("lines", 0)
+    # Two at a time: each waits for the database, and all of them speak of the same moment.
+    with ThreadPoolExecutor(2) as both:
+        every = {
+            "lines": both.submit(plan.lines, year, as_of),
+            "throughput": both.submit(ask, work.throughput, start, end, within),
+            "months": both.submit(ask, work.months, period, as_of, units, within),
+            "recent": both.submit(ask, partial(_recent, plan), as_of),
+            "counts": both.submit(ask, raw_counts, period, as_of, units, within),
+            "each": both.submit(ask, d.dossiers, period, as_of, names=names, **which),
+            "before": both.submit(ask, d.dossiers, earlier, as_of, names=names, **which),
+            "sectors": both.submit(ask, d.dossiers, period, as_of, names={}, by_sector=True, **which),
+            "levels": both.submit(ask, d.together, period, as_of, **which),
+            "urgent": both.submit(ask, d.urgent, period, as_of, **which),
+            "backlog": both.submit(ask, work.backlog, end, within),
+            "corrections": both.submit(ask, work.corrections, start, end, within),
+            "copies": both.submit(ask, work.copies, period, as_of, within),
+            "copies_before": both.submit(ask, work.copies, earlier, as_of, within),
+            "simulated": both.submit(ask, simulated, as_of),
+        }
+        found = {}
+        for name, answer in every.items():
+            told(_STAGE.get(name, "work"), 0)
+            found[name] = answer.result()
+    lines = [line for line in found["lines"] if units is None or line.unit in units]
+    causes = (cause.model_copy(update={"kind_name": plan.kind_name(cause.kind)}) for cause in found["corrections"])
+    return ReportFigures(
+        office=plan.settings.office.name,
+        period=period,
+        before=earlier,
+        as_of=as_of,
+        judged_on=d.judged_on(period, as_of),
+        plan_year=year,
+        plan=tuple(lines),
+        dossiers=(*found["each"], *_named_levels(found["levels"])),
+        sectors=tuple(found["sectors"]),
+        dossiers_before=tuple(found["before"]),
+        indicators=tuple(_indicators(plan, found["counts"])),
+        copies=tuple(found["copies"]),
+        copies_before=tuple(found["copies_before"]),
+        throughput=tuple(found["throughput"]),
+        corrections=tuple(causes),
+        backlog=tuple(found["backlog"]),
+        forecasts=tuple(_forecasts(plan, lines, found["recent"], as_of, year)),
+        months=tuple(found["months"]),
+        urgent=tuple(found["urgent"]),
+        notes=tuple(
+            _notes(plan, lines, found["each"], found["simulated"], PlanLists(plan.catalogue).after(as_of))
+        ),
+    )
+
+
+_STAGE = {"lines": "lines", "counts": "indicators", "each": "dossiers"}
+"""What is told while it is waited for."""
 
 
 def _within(plan: Plan, units: frozenset[str]) -> work.Within:
