@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import random
 import time
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -45,6 +46,8 @@ from storage.objects.s3_wire import Wire, xml_time
 Answer = TypeVar("Answer")
 HASH = "x-amz-meta-sohoa-sha256"
 METADATA = "x-amz-meta-sohoa-metadata"
+MEDIA_TYPE = "x-amz-meta-sohoa-type"
+"""Beside Content-Type, which SeaweedFS forgets of an object in parts once it is locked."""
 NO_TYPE = "application/octet-stream"
 METADATA_BYTES = 1800
 """S3 takes 2 KB of metadata; the hash and its name need the rest."""
@@ -123,7 +126,8 @@ class S3Store:
                 return newest.ref
             if not new_version:
                 raise ObjectExists(key)
-        return self._write(key, body, described, stronger(Retention(), retention or Retention()), condition)
+        kept = stronger(Retention(), retention or Retention())
+        return self._write(key, body, described, kept, condition, first=newest is None)
 
     def _repair(self, key: str, version: str, body: Body) -> ObjectRef:
         """A damaged version under lock cannot be taken away; the good bytes become a further one."""
@@ -147,7 +151,7 @@ class S3Store:
         kept = before.retention if before else Retention()
         if not in_force(kept):
             kept = Retention(legal_hold=kept.legal_hold)
-        return self._write(key, body, described, kept, condition)
+        return self._write(key, body, described, kept, condition, first=newest is None)
 
     def _newest(self, key: str) -> tuple[ObjectStat | None, dict[str, str]]:
         """Newest version of a key, and the condition that no other came since.
@@ -169,15 +173,22 @@ class S3Store:
         described: dict[str, str],
         retention: Retention,
         condition: dict[str, str],
+        *,
+        first: bool,
     ) -> ObjectRef:
+        """`first`: there was no version of the key before."""
         name = self._name(key)
-        headers = {HASH: body.sha256} | described | _lock_headers(retention)
+        headers = {HASH: body.sha256} | described
         if body.whole is not None:
             checked = {"x-amz-checksum-sha256": body.checksum, "x-amz-sdk-checksum-algorithm": "SHA256"}
-            version = self.wire.put(name, body.whole, headers | checked | condition)
-        else:
+            version = self.wire.put(
+                name, body.whole, headers | _lock_headers(retention) | checked | condition
+            )
+        else:  # locked below: what lost a race can still be taken away
             version = put_parts(self.wire, name, body, headers, condition)
         written = self._stat(key, self.wire.head(name, version))
+        if body.whole is None and first and not self._alone(written.ref):
+            return self._write(key, body, described, retention, condition, first=first)
         if (written.ref.sha256, written.ref.size) != (body.sha256, body.size):
             raise StoreUnfit(f"{key}: the store does not keep what it was told with the bytes")
         self._protect(written, retention)
@@ -185,6 +196,18 @@ class S3Store:
             # No checksum went with the whole of it: read back once.
             self.verify(key, written.ref.version)
         return written.ref
+
+    def _alone(self, written: ObjectRef) -> bool:
+        """Some servers look at the condition before they join the parts, and two writers at once both pass (seen with
+        SeaweedFS). Whoever sees another's version takes back his own: the one whose listing showed nothing else stays. False when
+        both have gone: to be written again. Raises ObjectExists."""
+        if self._versions_of(written.key) == [written.version]:
+            return True
+        self.wire.delete(self._name(written.key), written.version)
+        if self._versions_of(written.key):
+            raise ObjectExists(written.key)
+        time.sleep(random.uniform(0, 0.5))  # not both at once again
+        return False
 
     def _protect(self, stat: ObjectStat, wanted: Retention | None) -> Retention:
         """Brings a version under retention and hold, and looks that they are there. Raises ObjectLocked, StoreUnfit."""
@@ -349,7 +372,7 @@ class S3Store:
             version = headers.get("x-amz-version-id", "")
             if version in ("", "null"):
                 raise StoreUnfit(f"{key}: the store gives no version ids")
-            media_type = headers.get("content-type", NO_TYPE)
+            media_type = headers.get(MEDIA_TYPE) or headers.get("content-type", NO_TYPE)
             return ObjectStat(
                 ref=ObjectRef(
                     key=key,
@@ -397,7 +420,7 @@ class S3Store:
 
 def _described(media_type: str, metadata: Mapping[str, str]) -> dict[str, str]:
     """Content type and metadata as headers: ASCII only, so Vietnamese text is percent-encoded JSON. Raises WrongUse."""
-    headers = {"Content-Type": media_type or NO_TYPE}
+    headers = {"Content-Type": media_type or NO_TYPE, MEDIA_TYPE: media_type or NO_TYPE}
     if metadata:
         text = quote(json.dumps(dict(metadata), ensure_ascii=False, sort_keys=True), safe=" {}[]:,._-")
         if len(text) > METADATA_BYTES:
