@@ -30,8 +30,13 @@ class AgentClient:
 
     def __init__(self, url: str, origin: str, secret: str = "", timeout: float = 10.0) -> None:
         self._client = httpx.Client(
-            base_url=url, headers={"Origin": origin}, timeout=timeout, trust_env=False
-        )  # a proxy has no business between a PC and itself
+            base_url=url,
+            headers={"Origin": origin},
+            timeout=timeout,
+            trust_env=False,  # a proxy has no business between a PC and itself
+            # The agent drops idle connections, perhaps in the moment in which one is used again.
+            limits=httpx.Limits(max_keepalive_connections=0),
+        )
         self._use(secret)
 
     def status(self) -> dict:

@@ -33,9 +33,9 @@ from storage.keeping.backup_folder import BackupFolder
 from storage.keeping.runs import Runs
 from storage.objects import LocalStore
 from storage.register import Register
+from tests.kills import Killer, child, ended
 from tests.made_archive import archived, damage
 from tests.made_register import SERIES, draft, evidence
-from tests.test_register_kills import KILLED, child, ended
 
 pytest_plugins = ["catalogue_fixtures"]
 
@@ -94,7 +94,9 @@ def filled(home: Home) -> Home:
         row = archive.catalogue.documents()[0]
         again = archive.store.put(f"archive/{row.id}/V2.pdf", b"signed again")
         archive.catalogue.mark_archived(row.id, again, who="lan", why="renewed")
-        archive.store.set_retention(again.key, again.version, RetentionMode.COMPLIANCE, datetime.now(UTC) + timedelta(days=99))
+        archive.store.set_retention(
+            again.key, again.version, RetentionMode.COMPLIANCE, datetime.now(UTC) + timedelta(days=99)
+        )
         archive.store.legal_hold(row.archive.key, row.archive.version, True)
         extra = archive.store.put("evidence/x/V1.json", b"one")
         archive.store.put("evidence/x/V1.json", b"two", new_version=True)
@@ -114,7 +116,8 @@ def contents(settings: Settings) -> tuple[dict, dict]:
             rows = {
                 table.name: sorted(map(repr, connection.execute(sa.select(table)).all()))
                 for table in metadata.sorted_tables
-                if table.name not in ("backup_runs", "events", "object_places") and not table.name.startswith("audit_")
+                if table.name not in ("backup_runs", "events", "object_places")
+                and not table.name.startswith("audit_")
             }
         objects = {}
         for key, version in archive.store.walk():
@@ -220,7 +223,8 @@ class TestEverything:
 
 def fresh_database(server: str, name: str) -> str:
     admin = sa.create_engine(
-        sa.make_url(server).set(drivername="postgresql+psycopg", database="template1"), isolation_level="AUTOCOMMIT"
+        sa.make_url(server).set(drivername="postgresql+psycopg", database="template1"),
+        isolation_level="AUTOCOMMIT",
     )
     with admin.connect() as connection:
         connection.execute(sa.text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
@@ -252,7 +256,9 @@ class TestRefused:
         (tmp_path / "full").mkdir()
         LocalStore(tmp_path / "full" / "store").put("a", b"x")
         with pytest.raises(NotEmpty):
-            restore(tmp_path / "b", tmp_path / "new", who="hoa", store_url=(tmp_path / "full" / "store").as_uri())
+            restore(
+                tmp_path / "b", tmp_path / "new", who="hoa", store_url=(tmp_path / "full" / "store").as_uri()
+            )
         assert not (tmp_path / "new").exists()
 
     def test_no_backup_there(self, tmp_path):
@@ -321,40 +327,33 @@ class TestInterrupted:
         with sqlite_home.open() as archive:
             for number in range(30):
                 archived(archive, f"k{number}", size=40_000)
-        took = _measured(sqlite_home, tmp_path)
-        kills = turn = 0
-        while kills < KILLS and turn < 6 * KILLS:
-            turn += 1
-            pid = child(lambda: made(sqlite_home, target))
-            time.sleep(took * (turn * 0.618 % 1))
-            os.kill(pid, signal.SIGKILL)
-            kills += ended(pid) == KILLED
+        killer = Killer(_measured(sqlite_home, tmp_path))
+        while killer.kills < KILLS and killer.turn < 40 + 6 * KILLS:
+            killed = killer.killed(lambda: made(sqlite_home, target))
             folder = BackupFolder(target)
             for name in folder.sets():
                 folder.manifest(name)
-            if turn % 3 == 0:
+            if not killed or killer.turn % 3 == 0:
                 shutil.rmtree(target, ignore_errors=True)
         report = made(sqlite_home, target)
         assert not list((target / "objects").glob("*/.new-*")) and report.damaged == []
-        assert all((target / "sets" / name / "manifest.json").exists() for name in os.listdir(target / "sets"))
+        assert all(
+            (target / "sets" / name / "manifest.json").exists() for name in os.listdir(target / "sets")
+        )
         assert restore(target, tmp_path / "new", who="hoa").findings == []
         assert contents(load_settings(tmp_path / "new"))[1] == contents(sqlite_home.settings)[1]
-        assert kills >= KILLS
+        assert killer.kills == KILLS
 
     def test_restore_killed_at_any_moment(self, sqlite_home, tmp_path):
         made(sqlite_home, tmp_path / "b")
-        new, kills, turn = tmp_path / "new", 0, 0
-        while kills < KILLS and turn < 6 * KILLS:
-            turn += 1
-            pid = child(lambda: restore(tmp_path / "b", new, who="hoa"))
-            time.sleep(0.02 + (turn * 0.618 % 1) * 0.3)
-            os.kill(pid, signal.SIGKILL)
-            kills += ended(pid) == KILLED
+        new, killer = tmp_path / "new", Killer(0.3)
+        while killer.kills < KILLS and killer.turn < 40 + 6 * KILLS:
+            killer.killed(lambda: restore(tmp_path / "b", new, who="hoa"))
             if new.exists():
                 assert contents(load_settings(new))[1] == contents(sqlite_home.settings)[1]
                 shutil.rmtree(new)
         assert restore(tmp_path / "b", new, who="hoa").findings == []
-        assert kills >= KILLS
+        assert killer.kills == KILLS
 
     def test_the_disk_is_full(self, sqlite_home, tmp_path, monkeypatch):
         """Nothing is left but what was there; with room again the same call succeeds."""
@@ -433,4 +432,3 @@ def test_a_manifest_can_be_read_by_people(sqlite_home, tmp_path):
     report = made(sqlite_home, tmp_path / "b")
     manifest = json.loads((tmp_path / "b" / "sets" / report.set / "manifest.json").read_text("utf-8"))
     assert manifest["catalogue"]["rows"]["documents"] == 4 and manifest["who"] == "lan"
-

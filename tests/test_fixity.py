@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -15,8 +14,8 @@ from schemas.keeping import PRIMARY
 from schemas.preserve import PreserveSettings
 from storage.keeping.places import Places
 from storage.objects import LocalStore
+from tests.kills import Killer, child, ended
 from tests.made_archive import archived, bytes_of, damage, file_of, small_archive
-from tests.test_register_kills import KILLED, child, ended
 
 pytest_plugins = ["catalogue_fixtures"]
 
@@ -233,27 +232,23 @@ def test_killed_at_any_moment_it_goes_on(tmp_path):
     with small_archive(tmp_path, records=12) as archive:
         rows = archive.catalogue.documents()
     settings = PreserveSettings(fixity_bytes_per_second=150_000)
-    kills = turn = healed = 0
-    while kills < KILLS and turn < 4 * KILLS:
-        turn += 1
+    killer, healed = Killer(0.5), 0
+    while killer.kills < KILLS and killer.turn < 40 + 4 * KILLS:
         with small_archive(tmp_path) as archive:
-            damage(archive.store, rows[turn % 12].archive.sha256)
+            damage(archive.store, rows[killer.turn % 12].archive.sha256)
 
         def work() -> None:
             with small_archive(tmp_path) as archive:
                 check(archive, settings, everything=True)
 
-        pid = child(work)
-        time.sleep(0.03 + (turn * 0.618 % 1) * 0.5)
-        os.kill(pid, signal.SIGKILL)
-        kills += ended(pid) == KILLED
+        killer.killed(work)
         with small_archive(tmp_path) as archive:
             report = check(archive, everything=True)
             assert report.still_open == [] and report.missing == 0
             healed += 1
             for row in rows:
                 archive.store.verify(row.archive.key, row.archive.version)
-    assert kills == KILLS
+    assert killer.kills == KILLS
     with small_archive(tmp_path) as archive:
         findings = Places(archive.catalogue).findings()
-        assert len(findings) == healed == turn  # each damage told once
+        assert len(findings) == healed == killer.turn  # each damage told once

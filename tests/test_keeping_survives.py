@@ -30,8 +30,8 @@ from storage.catalogue import database as database_module
 from storage.catalogue import tables as t
 from storage.keeping.backup_folder import BackupFolder
 from storage.objects import LocalStore
+from tests.kills import KILLED, child, ended
 from tests.made_archive import archived, small_archive
-from tests.test_register_kills import KILLED, child, ended
 
 pytest_plugins = ["catalogue_fixtures"]
 
@@ -49,7 +49,9 @@ def sound(archive, acknowledged: list[str]) -> None:
     assert [f for f in report.findings if f.severity is Severity.ERROR] == []
     with archive.catalogue.read() as connection:
         scans = connection.execute(
-            sa.select(t.documents.c.source, sa.func.count()).where(~t.documents.c.superseded).group_by(t.documents.c.source)
+            sa.select(t.documents.c.source, sa.func.count())
+            .where(~t.documents.c.superseded)
+            .group_by(t.documents.c.source)
         )
         assert all(count == 1 for _, count in scans)
 
@@ -111,7 +113,9 @@ def test_two_workers_at_the_same_records(tmp_path, url):
 def small_disk() -> Iterator[Path]:
     """A file system of its own that really runs full."""
     with tempfile.TemporaryDirectory(prefix="sohoa-disk-") as folder:
-        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", folder], capture_output=True)
+        mounted = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", folder], capture_output=True
+        )
         if mounted.returncode:
             pytest.skip("no file system may be mounted here")
         try:
@@ -161,13 +165,17 @@ class TestTheDiskIsFull:
             assert BackupFolder(small_disk / "b").sets() == []
             subprocess.run(["mount", "-o", "remount,size=48m", str(small_disk)], check=True)
             report = backup(archive, settings, small_disk / "b", who="lan")
-            assert report.objects == 200 and report.new_objects < 200  # what was copied before is not copied again
+            assert (
+                report.objects == 200 and report.new_objects < 200
+            )  # what was copied before is not copied again
 
 
 class TestTheDatabase:
     def test_locked_for_a_while(self, tmp_path):
         with small_archive(tmp_path, records=1) as archive:
-            other = sqlite3.connect(tmp_path / "catalogue.sqlite", isolation_level=None, check_same_thread=False)
+            other = sqlite3.connect(
+                tmp_path / "catalogue.sqlite", isolation_level=None, check_same_thread=False
+            )
             other.execute("BEGIN IMMEDIATE")
             threading.Timer(1.0, lambda: other.execute("COMMIT")).start()
             start = time.monotonic()
@@ -204,7 +212,12 @@ class TestTheDatabase:
             acknowledged, refused, restarts = [], 0, 0
 
             def restart() -> None:
-                pg_ctl(["-w", "restart", "-m", "immediate"], pgdata=server.pgdata, user=server.system_user, timeout=30)
+                pg_ctl(
+                    ["-w", "restart", "-m", "immediate"],
+                    pgdata=server.pgdata,
+                    user=server.system_user,
+                    timeout=30,
+                )
 
             with small_archive(tmp_path, url) as archive:
                 for number in range(14):

@@ -6,8 +6,6 @@ import hashlib
 import io
 import os
 import shutil
-import signal
-import time
 import zipfile
 from datetime import date
 from pathlib import Path
@@ -32,8 +30,8 @@ from storage.packages.mets import METS
 from storage.packages.rows import rows_of
 from tests import attacks
 from tests.attack_pki import Pki
+from tests.kills import Killer
 from tests.made_archive import archived, bytes_of, small_archive
-from tests.test_register_kills import KILLED, child, ended
 
 pytest_plugins = ["catalogue_fixtures"]
 
@@ -98,7 +96,9 @@ class TestMade:
         assert "H26.12" in notes
         header = root.find(f"{{{METS}}}metsHdr")
         assert header.get("CREATEDATE").endswith("+07:00") and "AIP" in header.attrib.values()
-        assert (folder / "schemas" / "premis.xsd").read_bytes() == (xml_schemas.FOLDER / "premis.xsd").read_bytes()
+        assert (folder / "schemas" / "premis.xsd").read_bytes() == (
+            xml_schemas.FOLDER / "premis.xsd"
+        ).read_bytes()
 
     def test_all_xml_is_valid_and_the_check_can_fail(self, archive, tmp_path):
         folder = packaged(archive, PackageKind.SIP, tmp_path)
@@ -119,8 +119,12 @@ class TestMade:
     def test_vietnamese_and_markup_in_values_survive(self, archive, tmp_path):
         folder = packaged(archive, PackageKind.DIP, tmp_path)
         page = (folder / "index.html").read_text("utf-8")
-        assert "Nguyễn Thị Ánh" in page and "<script" not in page and "H26.12" not in page.partition("<main>")[0]
-        assert (folder / "representations" / "rep1" / "data" / f"{ids(archive)[1]}.pdf").read_bytes() == bytes_of("hai pdf")
+        assert (
+            "Nguyễn Thị Ánh" in page and "<script" not in page and "H26.12" not in page.partition("<main>")[0]
+        )
+        assert (
+            folder / "representations" / "rep1" / "data" / f"{ids(archive)[1]}.pdf"
+        ).read_bytes() == bytes_of("hai pdf")
 
     def test_the_same_records_are_the_same_package(self, archive, tmp_path):
         path = packaged(archive, PackageKind.AIP, tmp_path)
@@ -149,13 +153,18 @@ class TestTakenIn:
         for document in ids(archive):
             was, now = archive.catalogue.document(document), empty.catalogue.document(document)
             assert now == was
-            assert [(h.field, h.old_value, h.new_value, h.who, h.at) for h in empty.catalogue.history(document)] == [
+            assert [
+                (h.field, h.old_value, h.new_value, h.who, h.at) for h in empty.catalogue.history(document)
+            ] == [
                 (h.field, h.old_value, h.new_value, h.who, h.at) for h in archive.catalogue.history(document)
             ]
             versions = empty.catalogue.versions(document)
             assert versions == archive.catalogue.versions(document)
             for version in versions:
-                assert hashlib.sha256(empty.store.get(version.archive.key, version.archive.version)).hexdigest() == version.archive.sha256
+                assert (
+                    hashlib.sha256(empty.store.get(version.archive.key, version.archive.version)).hexdigest()
+                    == version.archive.sha256
+                )
             scan = archive.store.stat(original_key(was.source))
             assert empty.store.stat(original_key(was.source)).created == scan.created
         with archive.catalogue.read() as here, empty.catalogue.read() as there:
@@ -204,26 +213,21 @@ class TestTakenIn:
 
     def test_killed_at_any_moment(self, archive, tmp_path):
         path = packaged(archive, PackageKind.AIP, tmp_path / "out")
-        place, kills, turn = tmp_path / "killed", 0, 0
+        place, killer = tmp_path / "killed", Killer(0.5)
         place.mkdir()
-        while kills < KILLS and turn < 6 * KILLS:
-            turn += 1
+        while killer.kills < KILLS and killer.turn < 40 + 6 * KILLS:
 
             def work() -> None:
                 with small_archive(place) as there:
                     import_package(there, path, who="hoa")
 
-            pid = child(work)
-            time.sleep((turn * 0.618 % 1) * 0.5)
-            os.kill(pid, signal.SIGKILL)
-            kills += ended(pid) == KILLED
-            if turn % 3 == 0:
+            if not killer.killed(work) or killer.turn % 3 == 0:
                 shutil.rmtree(place)
                 place.mkdir()
         with small_archive(place) as there:
             import_package(there, path, who="hoa")
             assert sorted(ids(there)) == sorted(ids(archive)) and check_sanity(there, hashed=True).sound
-        assert kills >= KILLS
+        assert killer.kills == KILLS
 
 
 def test_signatures_are_valid_after_the_way(empty, tmp_path):
@@ -231,7 +235,9 @@ def test_signatures_are_valid_after_the_way(empty, tmp_path):
     pki = Pki()
     trust = pki.trust(tmp_path / "trust", pki.crls())
     official = pki.issue("Nguyễn Văn A")
-    signed = attacks.signed(attacks.paper(), pki.signer(official), timestamper=pki.timestamper(), box=(300, 50, 400, 90))
+    signed = attacks.signed(
+        attacks.paper(), pki.signer(official), timestamper=pki.timestamper(), box=(300, 50, 400, 90)
+    )
     (tmp_path / "here").mkdir()
     with small_archive(tmp_path / "here") as archive:
         row = archived(archive, "có ký")

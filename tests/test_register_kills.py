@@ -5,42 +5,18 @@ from __future__ import annotations
 import os
 import random
 import signal
-import sys
 import time
-import traceback
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import sqlalchemy as sa
+from kills import KILLED, child, ended
 from made_register import SERIES, draft, evidence
 
 from schemas.register import EntryState, RegisterEntry
 from storage.register import Register
 
 pytest_plugins = ["catalogue_fixtures"]
-
-KILLED = -signal.SIGKILL
-
-
-def child(work: Callable[[], None]) -> int:
-    """Start a process of its own; it ends by the work's end, by its failure (1), or by a kill."""
-    pid = os.fork()
-    if pid:
-        return pid
-    status = 1
-    try:
-        work()
-        status = 0
-    except BaseException:
-        traceback.print_exc(file=sys.__stderr__)
-    finally:
-        os._exit(status)
-
-
-def ended(pid: int) -> int:
-    """Exit status; minus the signal when killed."""
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
 def handle(register: Register, key: str) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import time
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -34,8 +32,8 @@ from storage.keeping import tables as k
 from storage.keeping.places import Places
 from storage.keeping.retention import Holds, Terms
 from storage.objects import original_key
+from tests.kills import Killer
 from tests.made_archive import archived, bytes_of, mirror, small_archive
-from tests.test_register_kills import KILLED, child, ended
 
 pytest_plugins = ["catalogue_fixtures"]
 
@@ -59,14 +57,19 @@ def grown_old(archive, settings=TWO_YEARS, who: str = "lan"):
         _lift_lock(archive, ref)
     archive.clock = lambda: LATER
     with archive.catalogue.write() as connection:  # somebody worked yesterday
-        connection.execute(sa.text("INSERT INTO events (at, who, what, object, detail) VALUES (:at, 'lan', 'x', '', '{}')"), {"at": LATER - timedelta(days=1)})
+        connection.execute(
+            sa.text("INSERT INTO events (at, who, what, object, detail) VALUES (:at, 'lan', 'x', '', '{}')"),
+            {"at": LATER - timedelta(days=1)},
+        )
     return archive.catalogue.documents()
 
 
 def _lift_lock(archive, ref) -> None:
     """The store's own clock cannot be moved here; years later its locks are over."""
     with archive.store._index.write() as connection:
-        connection.execute("UPDATE versions SET until = '2027-01-01T00:00:00+00:00', mode = NULL WHERE key = ?", (ref.key,))
+        connection.execute(
+            "UPDATE versions SET until = '2027-01-01T00:00:00+00:00', mode = NULL WHERE key = ?", (ref.key,)
+        )
 
 
 class TestClasses:
@@ -205,7 +208,10 @@ class TestDestruction:
         retention.decide(archive, listed.id, approve=True, decision="QĐ 12/2031", who="chủ tịch")
         done = retention.run(archive, listed.id, who="hoa")
         assert done.state is DisposalState.DONE and done.items[0].done_at is not None
-        assert archive.store.versions(one.archive.key) == [] and archive.store.versions(original_key(one.source)) == []
+        assert (
+            archive.store.versions(one.archive.key) == []
+            and archive.store.versions(original_key(one.source)) == []
+        )
         assert archive.store.get(two.archive.key) == bytes_of("1 pdf")
         gone = archive.catalogue.document(one.id)
         assert gone.fields == {} and gone.text == "" and gone.archive is None and listed.id in gone.reason
@@ -247,7 +253,9 @@ class TestDestruction:
 
     def test_the_stores_own_lock_wins(self, archive):
         one, _ = grown_old(archive)
-        archive.store.set_retention(one.archive.key, "1", RetentionMode.COMPLIANCE, datetime.now(UTC) + timedelta(days=9))
+        archive.store.set_retention(
+            one.archive.key, "1", RetentionMode.COMPLIANCE, datetime.now(UTC) + timedelta(days=9)
+        )
         listed = retention.propose(archive, [one.id], "hết hạn", who="hoa")
         retention.decide(archive, listed.id, approve=True, decision="QĐ 12", who="bình")
         done = retention.run(archive, listed.id, who="hoa")
@@ -296,19 +304,15 @@ class TestDestruction:
             for row in rows[:5]:
                 listed = retention.propose(archive, [row.id], "hết hạn", who="hoa")
                 lists.append(retention.decide(archive, listed.id, approve=True, decision="QĐ", who="bình").id)
-        kills = turn = 0
-        while kills < KILLS and turn < 8 * KILLS:
-            turn += 1
-            listed = lists[turn % 5]
+        killer = Killer(0.12)
+        while killer.kills < KILLS and killer.turn < 40 + 8 * KILLS:
+            listed = lists[killer.turn % 5]
 
             def work(listed: str = listed) -> None:
                 with small_archive(tmp_path, clock=lambda: LATER) as archive:
                     retention.run(archive, listed, who="hoa")
 
-            pid = child(work)
-            time.sleep((turn * 0.618 % 1) * 0.12)
-            os.kill(pid, signal.SIGKILL)
-            kills += ended(pid) == KILLED
+            killer.killed(work)
             with small_archive(tmp_path, clock=lambda: LATER) as archive:
                 for row in rows:
                     done = archive.catalogue.document(row.id).archive is None
@@ -323,7 +327,7 @@ class TestDestruction:
             with archive.catalogue.read() as connection:
                 events = connection.scalar(sa.text("SELECT count(*) FROM events WHERE what = 'destroyed'"))
             assert events == 5
-        assert kills == KILLS
+        assert killer.kills == KILLS
 
 
 class TestHandingOver:
@@ -336,7 +340,10 @@ class TestHandingOver:
         assert not any(r.overdue for r in retention.reminders(archive, settings))
         archive.clock = lambda: datetime.now(UTC) + timedelta(days=370)
         assert all(r.overdue for r in retention.reminders(archive, settings))
-        assert retention.hand_over(archive, [one.id, two.id[:9]], minutes="BB 03", who="lan") == [one.id, two.id]
+        assert retention.hand_over(archive, [one.id, two.id[:9]], minutes="BB 03", who="lan") == [
+            one.id,
+            two.id,
+        ]
         assert retention.hand_over(archive, [one.id], minutes="BB 04", who="lan") == []
         assert retention.reminders(archive, settings) == []
         with pytest.raises(WrongUse):
