@@ -39,7 +39,7 @@ def report(
         raise WrongUse("cần --quarter 2022Q2 hoặc --period KỲ")
     with open_plan(context.obj, Right.REPORT, who) as plan:
         from flows.plan_figures import period_of
-        from flows.plan_report import FORMATS, make_report, write_files
+        from flows.report import FORMATS, make_report, write_files
 
         units = plan.offices.wanted(tuple(unit or ()), plan.allowed())
         made = make_report(
@@ -71,7 +71,7 @@ def reports(
     from storage.plan.reports import PlanReports
 
     with open_plan(context.obj, Right.REPORT, None) as plan:
-        from flows.plan_report import fetch, visible
+        from flows.report import fetch, visible
 
         filed = PlanReports(plan.catalogue)
         rows = visible(plan, filed.list()) if get is None else [filed.get(get)]
@@ -101,7 +101,7 @@ def again(
     context: typer.Context,
     report_id: str = typer.Argument(..., metavar="MÃ", help="Mã báo cáo (sohoa plan reports). / Its id."),
 ) -> int:
-    from flows.plan_report import again as compute
+    from flows.report import again as compute
     from storage.plan.reports import PlanReports
 
     with open_plan(context.obj, Right.REPORT, None) as plan:

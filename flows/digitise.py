@@ -21,9 +21,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from flows.batch_report import report
 from flows.batch_run import BatchRun
 from flows.progress import Progress
-from flows.report import report
 from ocr.intake import list_files
 from schemas.errors import NotAllowedNow, SetupError, WrongUse
 from schemas.results import DigitiseResult

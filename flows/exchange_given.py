@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from flows.batch_report import quarantine_item
 from flows.exchange_fields import metadata_of
 from flows.get import code_of_version
 from flows.people import looked, masked, require, sees_personal, unit_of
-from flows.report import quarantine_item
 from flows.review import Desk
 from flows.search import kinds_without_limit
 from schemas.api import DocumentGiven, ImportedDocument, ImportState, RefusedPart, VersionGiven

@@ -10,7 +10,7 @@ from prefect.artifacts import create_table_artifact
 
 from flows.plan import VIETNAM, Plan
 from flows.plan_figures import period_of
-from flows.plan_report import make_report
+from flows.report import make_report
 from flows.report_tables import headline, title
 from flows.review import open_desk
 from schemas.errors import WrongUse

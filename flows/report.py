@@ -1,112 +1,173 @@
-"""What became of a batch, from the catalogue alone: the same whether it was just worked on or long ago."""
+"""Making a report, filing it in the archive like any other document, and making it again later from the same data."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+import json
+import os
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
 
-from schemas.document import CheckResult
-from schemas.errors import NotAllowedNow, all_errors
-from schemas.results import (
-    ArchiveRef,
-    DigitiseResult,
-    DocumentSummary,
-    FieldSummary,
-    PagesAccount,
-    QuarantineItem,
-)
-from storage.catalogue import (
-    BatchStatus,
-    BatchSummary,
-    Catalogue,
-    DocumentRow,
-    FileRow,
-    FileStatus,
-    QuarantineRow,
-    QuarantineStatus,
-)
+from flows.locks import REPORT, lock_of, put_locked
+from flows.plan import Plan, Told, _quiet
+from flows.plan_figures import figures
+from schemas.errors import NotFound, ObjectDamaged, WrongUse
+from schemas.people_errors import NotAllowed
+from schemas.plan import Period, PlanSettings
+from schemas.plan_report import ReportFigures
+from schemas.store import ObjectRef
+from storage.fold import fold_words
+from storage.plan.moments import settled_moment
+from storage.plan.reports import PlanReports, ReportRow, new_report_id
+
+FORMATS = {
+    "pdf": "application/pdf",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "html": "text/html; charset=utf-8",
+    "csv": "text/csv; charset=utf-8",
+}
+DATA = "json"
+"""Filed with every report: its figures, and the settings they were made with."""
 
 
-def report(catalogue: Catalogue, batch_id: str, who: str, messages: Sequence[str] = ()) -> DigitiseResult:
-    """Closes a batch that adds up and tells what became of it. Raises NotFound."""
-    messages = list(messages)
-    summary = catalogue.batch_summary(batch_id)
-    if summary.batch.status is BatchStatus.OPEN:
-        try:
-            summary = catalogue.finish_batch(batch_id, who=who)
-        except NotAllowedNow:
-            messages += _why_open(summary)
-    files = catalogue.files(batch_id)
-    messages += _linked(files)
-    return DigitiseResult(
-        batch=batch_id,
-        name=summary.batch.name,
-        finished=summary.batch.status is BatchStatus.FINISHED,
-        pages=PagesAccount(
-            in_=summary.pages_in,
-            in_documents=summary.in_documents,
-            blank=summary.blank,
-            separator=summary.separator,
-            quarantined=summary.quarantined,
-            declared=summary.declared_pages,
-        ),
-        documents=_documents(catalogue, batch_id, files),
-        quarantine=_quarantine(catalogue, batch_id, files),
-        messages=messages,
+@dataclass(frozen=True)
+class Made:
+    row: ReportRow
+    figures: ReportFigures
+    files: dict[str, bytes]
+
+
+def render(made: ReportFigures, form: str) -> bytes:
+    """One of FORMATS. Raises WrongUse, MissingProgram without a font."""
+    if form == "pdf":
+        from flows.report_pdf import report_pdf as write
+    elif form == "xlsx":
+        from flows.report_xlsx import report_xlsx as write
+    elif form == "html":
+        from flows.report_page import report_page as write
+    elif form == "csv":
+        from flows.report_csv import report_csv as write
+    else:
+        raise WrongUse(f"--format {form}: {', '.join(FORMATS)}")
+    return write(made)
+
+
+def make_report(
+    plan: Plan,
+    period: Period,
+    *,
+    units: Collection[str] | None = None,
+    as_of: datetime | None = None,
+    formats: Sequence[str] = tuple(FORMATS),
+    told: Told = _quiet,
+) -> Made:
+    """Figures of a period in the wanted formats, filed under `reports/` in the store, locked as `[preserve] retention_of` has it
+    for reports, and in the catalogue. Killed before the end, nothing is filed.
+
+    Raises WrongUse, NotAllowed, CatalogueUnavailable when others write for longer than a minute.
+    """
+    if unknown := set(formats) - set(FORMATS):
+        raise WrongUse(f"--format {', '.join(sorted(unknown))}: {', '.join(FORMATS)}")
+    units = plan.allowed() if units is None else units
+    as_of = as_of or settled_moment(plan.catalogue)
+    found = figures(plan, period, as_of=as_of, units=units, told=told)
+    report_id = new_report_id()
+    files, objects = {}, {}
+    for form in formats:
+        told(form, 0)
+        files[form] = render(found, form)
+    lock = lock_of(plan.settings.preserve, REPORT, datetime.now(UTC))
+    for form, data in (*files.items(), (DATA, _data(plan, found))):
+        key = f"reports/{report_id}/{file_name(found)}.{form}"
+        objects[form] = put_locked(plan.store, key, data, lock, media_type=FORMATS.get(form, "application/json")).model_dump()
+    row = PlanReports(plan.catalogue).filed(
+        period, units, as_of, fingerprint(found), objects, report_id=report_id, who=plan.who
     )
+    return Made(row, found, files)
 
 
-def _why_open(summary: BatchSummary) -> list[str]:
-    why = []
-    unfinished = summary.files.get(FileStatus.WAITING, 0) + summary.files.get(FileStatus.WORKING, 0)
-    if unfinished:
-        why.append(f"Còn {unfinished} tệp chưa xong hoặc đang do tiến trình khác xử lý.")
-    if summary.unaccounted:
-        why.append(f"Còn {summary.unaccounted} trang chưa rõ thuộc hồ sơ nào.")
-    if summary.declared_matches is False:
-        why.append(
-            f"Đã khai {summary.declared_pages} trang nhưng đếm được {summary.pages_in} trang: cần người đối chiếu."
-        )
-    return why or ["Lô chưa khép được: số trang không khớp. " + "; ".join(summary.problems)]
+def again(plan: Plan, row: ReportRow) -> tuple[ReportFigures, bool]:
+    """The figures of a filed report computed anew for its moment, with the settings of that time, and whether they are the same."""
+    may_see(plan, row)
+    period = Period.model_validate({"label": row.label, "first": row.first, "last": row.last})
+    if DATA in row.objects:
+        ref = ObjectRef(**row.objects[DATA])
+        then = PlanSettings.model_validate(json.loads(plan.store.get(ref.key, ref.version))["settings"])
+        plan = replace(plan, settings=plan.settings.model_copy(update={"plan": then}))
+    found = figures(plan, period, as_of=row.as_of, units=row.units or None)
+    return found, fingerprint(found) == row.figures_sha256
 
 
-def _linked(files: Sequence[FileRow]) -> list[str]:
-    linked = sum(file.status is FileStatus.LINKED for file in files)
-    return [f"{linked} tệp trùng nội dung với tệp đã nhận: được liên kết, không làm lại."] if linked else []
+def fetch(plan: Plan, row: ReportRow, folder: Path) -> list[Path]:
+    """The files of a filed report as they were filed: each is hashed and compared with what the catalogue says. Raises
+    NotAllowed, ObjectDamaged, ObjectMissing."""
+    may_see(plan, row)
+    files = {}
+    for ref in (ObjectRef(**value) for value in row.objects.values()):
+        data = plan.store.get(ref.key, ref.version)
+        if hashlib.sha256(data).hexdigest() != ref.sha256:
+            raise ObjectDamaged(ref.key)
+        files[Path(ref.key).name] = data
+    return _written(files, folder, row.id)
 
 
-def _documents(catalogue: Catalogue, batch_id: str, files: Sequence[FileRow]) -> list[DocumentSummary]:
-    path = {file.source.sha256: file.path for file in reversed(files) if file.source}
-    return [summary_of(row, path.get(row.source, row.source)) for row in catalogue.documents(batch_id)]
+def visible(plan: Plan, rows: Sequence[ReportRow]) -> list[ReportRow]:
+    """Reports that whoever works here may see."""
+    allowed = plan.allowed()
+    return [row for row in rows if allowed is None or (row.units and set(row.units) <= allowed)]
 
 
-def summary_of(row: DocumentRow, source: str) -> DocumentSummary:
-    """A record as `--json` shows it; `source` is the name of its file."""
-    archive = row.archive
-    return DocumentSummary(
-        id=row.id,
-        type=row.type,
-        status=row.status,
-        source=source,
-        pages=row.pages,
-        fields={name: FieldSummary.of(value) for name, value in row.fields.items()},
-        archive=ArchiveRef(key=archive.key, sha256=archive.sha256, version=archive.version) if archive else None,
-        reasons=[check.code for check in row.checks if check.result is not CheckResult.OK],
-    )
+def may_see(plan: Plan, row: ReportRow) -> None:
+    """A report over all agencies is for those who may see all. Raises NotAllowed."""
+    if not visible(plan, [row]):
+        raise NotAllowed(row.id)
 
 
-def _quarantine(catalogue: Catalogue, batch_id: str, files: Sequence[FileRow]) -> list[QuarantineItem]:
-    """Open entries of the batch, and those that other batches hold for bytes linked here."""
-    linked = {file.source.sha256: file.path for file in files if file.source and file.status is FileStatus.LINKED}
-    entries = catalogue.quarantine_list(batch_id, QuarantineStatus.OPEN)
-    found = [quarantine_item(entry, entry.path) for entry in entries]
-    if linked:
-        others = catalogue.quarantine_list(status=QuarantineStatus.OPEN)
-        found += [quarantine_item(e, linked[e.source]) for e in others if e.source in linked and e.batch != batch_id]
-    return found
+def fingerprint(found: ReportFigures) -> str:
+    """SHA-256 of the counts. Names of offices and kinds may be written otherwise later and do not count."""
+    unnamed = {"__all__": {"unit_name", "kind_name"}}
+    bare = found.model_dump_json(
+        exclude={
+            "office": True, "notes": True, "plan": unnamed, "dossiers": unnamed, "dossiers_before": unnamed,
+            "forecasts": unnamed, "corrections": unnamed,
+        }
+    )  # fmt: skip
+    return hashlib.sha256(bare.encode()).hexdigest()
 
 
-def quarantine_item(entry: QuarantineRow, source: str) -> QuarantineItem:
-    """An entry with its reason in a sentence."""
-    error = all_errors().get(entry.code)
-    reason = error.vi if error else entry.code
-    return QuarantineItem(id=entry.id, source=source, page=entry.page, code=entry.code, reason=reason)
+def _data(plan: Plan, found: ReportFigures) -> bytes:
+    settings = plan.settings.plan.model_dump(mode="json")
+    facts = {"settings": settings, "figures": found.model_dump(mode="json")}
+    return json.dumps(facts, ensure_ascii=False, indent=1).encode()
+
+
+def file_name(found: ReportFigures) -> str:
+    """`bao-cao-quy-ii-2022`: readable, ASCII."""
+    return "bao-cao-" + fold_words(found.period.label).replace(" ", "-")
+
+
+def write_files(made: Made, folder: Path) -> list[Path]:
+    """The files beside each other; none is overwritten with other content without a new name."""
+    name = file_name(made.figures)
+    return _written({f"{name}.{form}": data for form, data in made.files.items()}, folder, made.row.id)
+
+
+def _written(files: dict[str, bytes], folder: Path, report_id: str) -> list[Path]:
+    paths = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, data in files.items():
+            path = folder / name
+            if path.exists() and path.read_bytes() != data:
+                path = path.with_stem(f"{path.stem}-{report_id[:8]}")
+            # Whole or not there: whoever sends the report on must not send half of it.
+            fresh = folder / f".{path.name}.{os.getpid()}"
+            fresh.write_bytes(data)
+            os.replace(fresh, path)
+            paths.append(path)
+    except OSError as error:
+        raise NotFound(f"--to {folder}: {error.strerror}") from error
+    return paths
+

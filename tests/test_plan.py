@@ -14,8 +14,8 @@ import pytest
 from flows.plan import Plan
 from flows.plan_figures import before, figures, period_of
 from flows.plan_match import doubts, match
-from flows.plan_report import again, make_report, render
 from flows.plan_totals import enter_total
+from flows.report import again, make_report, render
 from samples.one_stop import Shape, dossiers, write_csv
 from schemas.document import FieldStatus
 from schemas.errors import NotAllowedNow, SohoaError, WrongUse

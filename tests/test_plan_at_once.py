@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from flows.plan import Plan
 from flows.plan_figures import period_of
 from flows.plan_match import match
-from flows.plan_report import again, fetch, make_report
+from flows.report import again, fetch, make_report
 from samples.one_stop import Shape, dossiers, write_csv
 from schemas.plan import ListKind, MatchState
 from schemas.settings import Settings
@@ -109,7 +109,7 @@ from contextlib import closing
 from pathlib import Path
 from flows.plan import Plan
 from flows.plan_figures import period_of
-from flows.plan_report import make_report
+from flows.report import make_report
 from schemas.plan import ListKind
 from schemas.settings import Settings
 from storage.catalogue import Catalogue

@@ -15,8 +15,8 @@ from flows.plan import VIETNAM, Plan
 from flows.plan_figures import figures, period_of
 from flows.plan_match import decide, doubts, match
 from flows.plan_missing import facts_of
-from flows.plan_report import again, fetch, make_report, visible
 from flows.plan_totals import approve, enter_total, import_totals, set_target
+from flows.report import again, fetch, make_report, visible
 from flows.retention import sweep
 from flows.synchronise import synchronise
 from schemas.document import DocumentStatus
