@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from functools import lru_cache
 
 from flows.report_tables import number, shown
 from schemas.plan_report import ReportFigures
@@ -16,8 +17,9 @@ _MOST = 18
 """Bars of one chart; the table has all."""
 
 
+@lru_cache(maxsize=3)
 def chart(name: str, figures: ReportFigures) -> bytes | None:
-    """PNG of a chart; None where there is nothing to draw."""
+    """PNG of a chart; None where there is nothing to draw. Kept for the next format: drawing is half of what a report costs."""
     import matplotlib
 
     matplotlib.use("Agg")

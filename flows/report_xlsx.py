@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from functools import lru_cache
 
 from flows.report_charts import chart
 from flows.report_tables import (
@@ -127,6 +128,7 @@ def _printed(sheet) -> None:
     sheet.sheet_properties.pageSetUpPr.fitToPage = True
 
 
+@lru_cache
 def _font(**more):
     from openpyxl.styles import Font
 
