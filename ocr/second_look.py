@@ -20,7 +20,9 @@ from schemas.page import Box, Word
 
 DOUBTFUL = 0.55
 _SPECKS = frozenset("ˆ˜¨´`~^¬")  # specks of dust; no word is made of these alone
-_NUMBER_LABEL = re.compile(r"(?i)s[ốóòôỗồ][:.;]?")
+_NUMBER_LABEL = re.compile(r"(?i)s[ốóòôỗồ](?:[:.;]|$)")
+_NUMBER = re.compile(r"S[ốóòôỗồ]\s?[:.;]|[/⁄][A-ZĐ]{2}")
+"""The label or the code of a number and symbol (`Số: 15/QĐ-UBND`)."""
 _COARSE = 8  # pixels of the page in one of the map of unread ink
 _TITLE = re.compile(r"^(chu|tich|giam|doc|truong|phong|chanh|hieu|vien|tm|kt|tl|tuq|phap|pho)$")
 """Words of the titles of who signs, without accents: a signature or a seal lies under such a line."""
@@ -108,8 +110,10 @@ def _with_unread_lines(
     pixels: np.ndarray, words: list[Word], dark: np.ndarray, dpi: int, engine: Engine, most: int = 4
 ) -> list[Word]:
     """`words` with short lines in the upper half of the page that the engine passed over: a title between rules, the date
-    line, or `Số:` under the title of a certificate, of whose line only the label is print."""
+    line, or the line of the number, under the agency or under the title of a certificate, whose number is by hand."""
     height, width = pixels.shape[:2]
+    numbered = any(_NUMBER.match(w.text) for w in words if w.box[3] < 0.4 * height)
+    first = 0.3 if numbered else 0.12  # under the agency nothing but the number is worth the reading
     ink = _unread_ink(words, dark, dpi)
     row = cv2.morphologyEx(ink, cv2.MORPH_CLOSE, np.ones((3, round(0.3 * dpi / _COARSE)), np.uint8))
     count, _, stats, _ = cv2.connectedComponentsWithStats(row, connectivity=8)
@@ -117,7 +121,7 @@ def _with_unread_lines(
     for x, y, w, h, _ in stats[1:count].tolist():
         left, top, right, bottom = x * _COARSE, y * _COARSE, (x + w) * _COARSE, (y + h) * _COARSE
         line = 0.06 * dpi < bottom - top < 0.4 * dpi and 0.18 * dpi < right - left < 4.2 * dpi
-        if line and 0.05 * height < top < 0.45 * height and 0.3 * width < (left + right) / 2 < 0.8 * width:
+        if line and 0.05 * height < top < 0.45 * height and first * width < (left + right) / 2 < 0.8 * width:
             places.append((left, top, right, bottom))
     margin = round(0.08 * dpi)
     for left, top, right, bottom in sorted(places, key=lambda p: p[0] - p[2])[:most]:
@@ -126,8 +130,9 @@ def _with_unread_lines(
         found = _read_at(engine, picture, dpi, "line", left, top)
         found = [w for w in found if not any(_overlap(w.box, other.box) > 0.3 for other in words)]
         sure = [w for w in found if w.confidence >= 0.6 and is_plausible(w.text)]
-        if found and _NUMBER_LABEL.fullmatch(found[0].text):
-            found = found[:1]  # what stands behind it is read by ocr.handwriting
+        if found and _NUMBER_LABEL.match(found[0].text):
+            # what is written behind the label is read by ocr.handwriting, up to the code
+            found = [found[0], *(w for w in found[1:] if _NUMBER.search(w.text))]
         elif _letters(sure) < max(4, 0.7 * _letters(found)):
             continue
         number = max((word.line for word in words), default=-1) + 1

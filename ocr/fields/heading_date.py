@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from ocr.fields.evidence import Found, clean_edges, is_handwritten
+from ocr.fields.evidence import PEN_LIKELY, Found, clean_edges, is_handwritten
 from ocr.fields.layout import Heading, gap_of
 from ocr.fields.rows import Row, Sheet, Token
 from ocr.normalise import fold, iso, key, parse_date, tidy
@@ -105,7 +105,7 @@ def _put_date(heading: Heading, best: _DateRow) -> None:
         )
     tokens = _tokens_in(segment, match.start(), match.end())
     parts: dict[str, str] = {}
-    written, confidences, digits_used, agreeing = False, [], False, 0
+    written, confidences, digits_used, agreeing, pen = False, [], False, 0, 0.0
     for name, gap_kind, pattern in (
         ("day", "ngay", r"\d{1,2}"),
         ("month", "thang", r"\d{1,2}"),
@@ -115,6 +115,7 @@ def _put_date(heading: Heading, best: _DateRow) -> None:
         clean = raw.translate(str.maketrans("OolI|i", "001111"))
         plausible = bool(re.fullmatch(pattern, clean))
         gap = gap_of(sheet, gap_kind, best.row)
+        pen = max(pen, gap.handwritten if gap is not None else 0.0)
         if gap is not None and gap.text and (gap.handwritten >= 0.5 or not plausible):
             value = gap.text
             if name == "year" and len(value) == 2:
@@ -123,9 +124,11 @@ def _put_date(heading: Heading, best: _DateRow) -> None:
                 value = "20" + re.sub(r"\D", "", raw)[-1:] + value
             parts[name], digits_used = value, True
             confidences.append(gap.confidence)
-            written = written or gap.handwritten >= 0.5
+            written = written or gap.handwritten >= PEN_LIKELY
         else:
             parts[name] = clean
+            # a printed day is read; strokes of which no digit was made are writing, for a person to see
+            written = written or not plausible
             agreeing += int(
                 gap is not None and gap.text.lstrip("0") == clean.lstrip("0") and gap.confidence >= 0.95
             )
@@ -137,7 +140,7 @@ def _put_date(heading: Heading, best: _DateRow) -> None:
     printed = text[match.start() : match.end()]
     heading.fields["ngay_ban_hanh"] = Found(
         value, printed, tokens, "date", label=min(1.0, best.score + 0.2), valid=value is not None,
-        handwritten=written or is_handwritten([t for t in tokens if not t.key.isalpha()]),
+        handwritten=written or pen >= PEN_LIKELY or is_handwritten([t for t in tokens if not t.key.isalpha()]), pen=pen,
         source="digits" if digits_used else "ocr", gap_confidence=min(confidences) if confidences else None,
         agreed=int(agreeing == len(parts) and not digits_used),
     )  # fmt: skip

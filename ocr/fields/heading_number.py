@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from ocr.classify import Kind
-from ocr.fields.evidence import Found, is_handwritten
+from ocr.fields.evidence import PEN_LIKELY, Found, is_handwritten
 from ocr.fields.layout import Heading, gap_of
 from ocr.fields.rows import Row, Sheet, Token
 from ocr.forms import Forms
@@ -32,16 +32,42 @@ def read_number(
                 best = (score, number, tail)
     gap = gap_of(sheet, "so")
     if best is None or best[0] < 0.35:
-        return None
+        return _unlabelled_number(heading, sheet, gap)
     _, number, tail = best
     heading.fields["so_ky_hieu"] = _number_found(tail, sheet.rows[number], gap)
     return number
 
 
+def _unlabelled_number(heading: Heading, sheet: Sheet, gap: GapReading | None) -> int | None:
+    """A number whose label was not read: the place that ocr.handwriting found for it, or a code in the heading."""
+    place = gap or next((g for g in sheet.reading.gaps if g.kind == "so"), None)
+    if place is None:
+        return None
+    middle, reach = (place.box[1] + place.box[3]) / 2, 0.7 * sheet.line_height
+    near = [n for n, row in enumerate(sheet.rows) if abs((row.top + row.bottom) / 2 - middle) < reach]
+    number = min(near, key=lambda n: abs((sheet.rows[n].top + sheet.rows[n].bottom) / 2 - middle), default=None)
+    here = sheet.rows[number].tokens if number is not None else []
+    tail = [t for t in here if t.box[0] > place.box[0] - sheet.line_height and _in_code(t, here)]
+    if tail or gap is not None:
+        tail = tail or [Token("", "", place.box, 0.0, sheet.reading.page, place.handwritten)]
+        item = _number_found(tail, sheet.rows[number] if number is not None else sheet.rows[0], gap)
+    else:
+        token = Token("", "", place.box, 0.0, sheet.reading.page, place.handwritten)
+        item = Found(None, "", [token], "number", label=0.3, valid=False, certainty=0.1)
+    item.handwritten = item.handwritten or place.handwritten >= PEN_LIKELY or not place.text
+    heading.fields["so_ky_hieu"] = item
+    return number
+
+
+def _in_code(token: Token, row: list[Token]) -> bool:
+    """The code of a number, or a part of it behind its slash."""
+    return "/" in token.text or any("/" in t.text and 0 <= token.box[0] - t.box[2] < 0.3 * t.height for t in row)
+
+
 def _is_number_label(row: Row, at: int) -> bool:
     token = row.tokens[at]
     text = fold(token.text)
-    if not re.match(r"^\W*s[o06]\s*[:.;,]*$", text):
+    if not re.match(r"^\W*s(?:[o06]\s*[:.;,]*|[eu]\s*[:;])$", text):
         return False
     colon = token.text.rstrip().endswith((":", ".", ";")) or (
         at + 1 < len(row.tokens) and row.tokens[at + 1].text[:1] in ":.;"
@@ -116,6 +142,8 @@ def _number_found(tail: list[Token], row: Row, gap: GapReading | None) -> Found:
     if "/" not in text:
         text = normal_number(text)
     written = is_handwritten([t for t in tail if any(c.isdigit() for c in t.text) or "/" not in t.text][:2])
+    pen = gap.handwritten if gap is not None else 0.0
+    written = written or pen >= PEN_LIKELY
     if "/" in text:
         parts = [p for p in text.split("/") if p]
         head = parts[0] if parts else ""
@@ -131,18 +159,19 @@ def _number_found(tail: list[Token], row: Row, gap: GapReading | None) -> Found:
         plausible = bool(re.fullmatch(r"\d{1,6}[a-zA-Z]?", digits))
         if gap is not None and gap.text and (gap.handwritten >= 0.5 or not plausible):
             value = "/".join([gap.text.split("/")[0], *years, symbol])
-            return Found(value, printed, tokens or row.tokens, "number", valid=True, handwritten=gap.handwritten >= 0.5,
+            return Found(value, printed, tokens or row.tokens, "number", valid=True, handwritten=written, pen=pen,
                          source="digits", gap_confidence=gap.confidence)  # fmt: skip
         value = normal_number("/".join([digits or head, *years, symbol]))
         lettered = (
             len(symbol) > 1 and not re.search(r"\d", symbol) or bool(re.fullmatch(r"(?:19|20)\d\d", symbol))
         )
-        return Found(value or None, printed, tokens, "number", valid=plausible and lettered, handwritten=written,
+        return Found(value or None, printed, tokens, "number", valid=plausible and lettered,
+                     handwritten=written or not plausible, pen=pen,
                      certainty=1.0 if digits == head else 0.6, agreed=_agrees(gap, digits))  # fmt: skip
     value = normal_number(tidy(text))
     plausible = bool(re.fullmatch(r"\d{1,6}(?:/\d{4})?|\d{2}[A-Z]\d{6,8}|\d{8,13}(?:-\d{3})?", value))
     if gap is not None and gap.text and (gap.handwritten >= 0.5 or not plausible):
-        return Found(gap.text, printed, tokens or row.tokens, "number", handwritten=gap.handwritten >= 0.5, source="digits",
+        return Found(gap.text, printed, tokens or row.tokens, "number", handwritten=written, pen=pen, source="digits",
                      gap_confidence=gap.confidence)  # fmt: skip
     return Found(
         value or None,
@@ -150,7 +179,8 @@ def _number_found(tail: list[Token], row: Row, gap: GapReading | None) -> Found:
         tokens,
         "number",
         valid=plausible,
-        handwritten=written,
+        handwritten=written or not plausible,
+        pen=pen,
         agreed=_agrees(gap, value),
     )
 

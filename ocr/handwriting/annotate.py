@@ -13,6 +13,7 @@ from ocr.handwriting.entries import unread_entries
 from ocr.handwriting.gaps import Gap, find_gaps, rows_of
 from ocr.handwriting.ink import InkJudge
 from ocr.handwriting.strokes import blueness, cut_out, ink_rows, marks, tight, without_slivers
+from ocr.handwriting.unread_number import unread_number
 from ocr.handwriting.written_out import write_out
 from schemas.page import Box, GapReading, PageReading, Word
 
@@ -74,6 +75,8 @@ def annotate(reading: PageReading, pixels: np.ndarray) -> PageReading:
         w.model_copy(update={"handwritten": round(float(p), 4)}) for w, p in zip(words, hand, strict=True)
     ]
     entries = unread_entries(words, pixels, _judge(), form)
+    if not any(gap.kind == "so" for gap, _ in gaps) and (number := unread_number(words, pixels, _judge())):
+        entries.append(number)
     return reading.model_copy(
         update={"words": write_out(marked, gaps), "gaps": [*(found for _, found in gaps), *entries]}
     )

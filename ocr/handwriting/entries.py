@@ -16,8 +16,6 @@ from ocr.handwriting.ink import InkJudge
 from ocr.handwriting.strokes import cut_out, ink_rows, marks, tight
 from schemas.page import Box, GapReading, Word
 
-_LEADERS = frozenset(".…·_-–—:;,")
-
 
 def unread_entries(words: list[Word], pixels: np.ndarray, judge: InkJudge, form: bool) -> list[GapReading]:
     """One reading of kind `muc` with an empty text for each label that has handwriting and no word behind it.
@@ -46,7 +44,8 @@ def _places(words: list[Word]) -> list[Box]:
     found = []
     for row in rows_of(words):
         high = statistics.median(words[i].box[3] - words[i].box[1] for i in row)
-        ink = [i for i in row if not set(words[i].text) <= _LEADERS]
+        # marks without a letter are leaders, or what was made of the top of an entry
+        ink = [i for i in row if any(c.isalnum() for c in words[i].text)]
         for place, index in enumerate(ink):
             word = words[index]
             if not word.text.rstrip(".… ").endswith(":") or not any(c.isalpha() for c in word.text):

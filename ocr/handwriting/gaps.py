@@ -16,7 +16,9 @@ from rapidfuzz import fuzz
 
 from schemas.page import Box, Word
 
-_NUMBER_LABEL = re.compile(r"^[^\w$]{0,2}[s$5][ốôóòỏõọồổỗộơớờởỡợo6ö]\s*[:;.,]*", re.IGNORECASE)
+_NUMBER_LABEL = re.compile(
+    r"^[^\w$]{0,2}[s$5](?:[ốôóòỏõọồổỗộơớờởỡợo6ö]\s*[:;.,]*|[eéèẽêếềểễệuúùủũụưứừửữự]\s*[:;])", re.IGNORECASE
+)
 _SLASH_CODE = re.compile(r"[/⁄1lí|i]?[/⁄]\s*[A-ZĐÐ][A-ZĐÐa-z]")
 _DASH_CODE = re.compile(r"[A-ZĐÐ]{2,}[A-Za-z]?\s?[-–—][A-ZĐÐ]")
 _BARE_CODE = re.compile(r"[A-ZĐÐ]{2,}")
@@ -94,6 +96,7 @@ def find_gaps(words: list[Word], height: float) -> list[Gap]:
     rows = [[_Item(i, words[i], plain(words[i].text)) for i in row] for row in rows_of(words)]
     gaps: list[Gap] = []
     numbers = [found for row in rows for found in _number_gaps(row, height)]
+    numbers = numbers or [found for row in rows for found in _unlabelled_numbers(row, height)]
     if numbers:
         gaps.append(max(numbers, key=lambda n: n[0])[1])
     text_right = max((w.box[2] for w in words), default=0.0)
@@ -130,7 +133,7 @@ def _number_gaps(row: list[_Item], page_height: float) -> list[tuple[float, Gap]
         middle = (item.word.box[1] + item.word.box[3]) / 2
         if not label or middle > _UPPER_PART * page_height:
             continue
-        speck = place == 1 and len(row[0].plain) < 2 and row[0].word.confidence < 0.5
+        speck = place == 1 and len(row[0].plain) < 2 and (row[0].word.confidence < 0.5 or not row[0].plain)
         if place and not speck and item.left - row[place - 1].right < 1.2 * high:
             continue  # a number in running text, "Quyển số"
         rest = _run(row, place, 5 * high)
@@ -150,6 +153,24 @@ def _number_gaps(row: list[_Item], page_height: float) -> list[tuple[float, Gap]
         else:
             out.append((score, _number_gap(item, label, rest, code, high)))
     return out
+
+
+def _unlabelled_numbers(row: list[_Item], page_height: float) -> list[tuple[float, Gap]]:
+    """A code in the heading before which neither a label nor a number was read (`/GUQ-UBND`)."""
+    high = _height(row)
+    for place, item in enumerate(row[:4]):
+        if not re.match(r"[/⁄]\s*[A-ZĐÐ]{2}", item.word.text) or item.word.box[3] > 0.4 * page_height:
+            continue
+        before = [i for i in row[:place] if item.left - i.left < 6 * high]
+        if len(before) < place or any(len(i.plain) > 2 and i.word.confidence > 0.6 for i in before):
+            continue
+        left = min([item.left - 4 * high, *(i.left for i in before)])
+        top, bottom = _band([item])
+        span = (*(i.index for i in before), item.index)
+        gap = Gap("so", (max(0.0, left), top, item.left, bottom), "", 0.0, span[:-1], (left, left), span,
+                  ("", _printed_code(item.word.text)))  # fmt: skip
+        return [(0.0, gap)]
+    return []
 
 
 def _is_print(item: _Item) -> bool:
