@@ -47,7 +47,6 @@ def make_home(home: Path) -> tuple[Settings, list[Path]]:
 def settings_text() -> str:
     """The settings file as made at first: every setting with its default, commented out, and where the law leaves a
     value open, the source and how sure it is."""
-    defaults = Settings()
     lines = [
         "# Cấu hình sohoa. Bỏ dấu # ở đầu dòng để thay giá trị mặc định. / Remove # to change a default.",
         "# Biến môi trường thắng tệp này, ví dụ / the environment wins, for example: SOHOA_WORK__PROCESSES=1",
@@ -57,8 +56,9 @@ def settings_text() -> str:
         "# Kho lưu trữ; để trống: thư mục store ở đây. / Empty: the folder `store` here.",
         '# store_url = ""',
     ]
-    for section in Settings.model_fields:
-        values = getattr(defaults, section)
+    for section, field in Settings.model_fields.items():
+        # Not of `Settings()`: that reads the environment, and what is set there today would stand here as a default.
+        values = field.get_default(call_default_factory=True)
         if not isinstance(values, BaseModel):
             continue
         lines += ["", f"[{section}]"]

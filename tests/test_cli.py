@@ -127,6 +127,13 @@ def test_settings_file_says_every_default():
             assert set(values[section]) == set(default), section
 
 
+def test_settings_file_is_the_same_whatever_the_environment_says(monkeypatch):
+    before = settings_text()
+    monkeypatch.setenv("SOHOA_WORK__PROCESSES", "7")
+    monkeypatch.setenv("SOHOA_OFFICE__NAME", "UBND xã Ở Môi Trường")
+    assert settings_text() == before
+
+
 def test_codes_that_the_law_leaves_open_carry_their_source():
     said = settings_text()
     for source in (
