@@ -15,6 +15,7 @@ from bench import (  # noqa: E402
     memory,
     overhead,
     plan,
+    plan_page,
     report,
     search,
     search_page,
@@ -60,6 +61,8 @@ def _run(chosen: argparse.Namespace) -> int:
         signing.write(result, chosen.page)
     if chosen.command == "search":
         search_page.write(result, chosen.page)
+    if chosen.command == "plan":
+        plan_page.write(result, chosen.page)
     return sum(row.passed is False for row in result.rows)
 
 
@@ -130,10 +133,15 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--page", type=Path, default=ROOT / "docs" / "benchmarks-signing.md")
 
     command = commands.add_parser("plan", help=report.TITLES["plan"])
-    command.add_argument("--rows", type=int, default=200_000, help="rows of the list, and records to match them with")
-    command.add_argument("--records", type=int, default=1_000_000, help="records that reports are made over")
+    command.add_argument(
+        "--rows", type=int, nargs="+", default=[20_000, 200_000], help="rows of the list, and records to match them with"
+    )
+    command.add_argument(
+        "--records", type=int, nargs="+", default=[100_000, 1_000_000], help="records that reports are made over"
+    )
     command.add_argument("--only", choices=("match", "report"))
     command.add_argument("--database", choices=plan.DATABASES)
+    command.add_argument("--page", type=Path, default=ROOT / "docs" / "benchmarks-plan.md")
 
     command = commands.add_parser("search", help=report.TITLES["search"])
     command.add_argument("--counts", type=int, nargs="+", default=list(search.COUNTS), help="records, smallest first")

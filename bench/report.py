@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bench.report_rows import ROOT, Result, load, table
 
-ORDER = ("accuracy", "versus", "memory", "overhead", "plan")
+ORDER = ("accuracy", "versus", "memory", "overhead")
 TITLES = {
     "accuracy": "How well papers are read",
     "versus": "Time against ocrmypdf",
