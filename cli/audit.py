@@ -68,7 +68,7 @@ def list_rows(
     else:
         table(
             ("Số", "Lúc", "Ai", "Qua", "Việc", "Đối tượng", "Lý do"),
-            [(r.seq, moment(r.at), r.who, r.via, r.action, r.object, r.why) for r in rows],
+            [(r.seq, moment(r.at), r.who, r.via, r.action, r.object, r.why or _wanted(r)) for r in rows],
             unbroken=("Số", "Lúc"),
         )
 
@@ -138,6 +138,11 @@ def export(
 def _told(rows: int) -> None:
     if sys.stderr.isatty():
         print(f"\rĐã kiểm tra {rows:,} dòng".replace(",", "."), end="", file=sys.stderr, flush=True)
+
+
+def _wanted(row) -> str:
+    """What a refused row is about."""
+    return ": ".join(row.detail[name] for name in ("asked", "right") if name in row.detail)
 
 
 def _json(row) -> dict:

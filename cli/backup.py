@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-from cli.call import NEEDS_PERSON, Call, user
+from cli.call import NEEDS_PERSON, Call
 from cli.terminal import clean, moment, place, print_json, say
 
 _WHO = typer.Option(None, "--user", metavar="TÊN", help="Người thực hiện. / Who does it.")
@@ -57,10 +57,14 @@ def restore(
     as_json: bool = _JSON,
 ) -> int:
     from flows.backup import restore as make
+    from schemas.people import Right
+    from schemas.settings import Settings
 
     call: Call = context.obj
+    # A home that is yet to be made keeps no users; a database named in the environment may be the one that was lost.
+    actor = call.actor(Right.PRESERVE, who, settings=Settings(home=call.home, catalogue_url=""))
     report = make(
-        source, call.home, who=user(who), wanted=wanted, catalogue_url=database, store_url=store, told=_told
+        source, call.home, who=actor.who, wanted=wanted, catalogue_url=database, store_url=store, told=_told
     )
     _end_of_line()
     if as_json:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from schemas.errors import WrongUse
 
 if TYPE_CHECKING:
     from schemas.people import Actor, Right
@@ -30,9 +27,11 @@ class Call:
 
         return load_settings(self.home)
 
-    def actor(self, right: Right | tuple[Right, ...], named: str | None = None) -> Actor:
+    def actor(
+        self, right: Right | tuple[Right, ...], named: str | None = None, *, settings: Settings | None = None
+    ) -> Actor:
         """Who types this command, known by the login of the computer, with the right to it (of several, any); `named` as
-        given with --user. What the command then does is written down as theirs.
+        given with --user. What the command then does is written down as theirs. `settings`: where they are not those of the home.
 
         Raises NotAllowed."""
         from flows.people import actor_here
@@ -40,19 +39,9 @@ class Call:
         from schemas.people_errors import NotAllowed
 
         unnamed = os.environ.get("SOHOA_USER", "").strip()
-        actor = actor_here(self.settings(), named.strip() if named else None, unnamed=unnamed)
+        # Set before the question: also what is refused is written down as theirs.
+        actor = work_as(actor_here(settings or self.settings(), named.strip() if named else None, unnamed=unnamed))
         rights = right if isinstance(right, tuple) else (right,)
         if not any(actor.may(one) for one in rights):
             raise NotAllowed(", ".join(rights))
-        return work_as(actor)
-
-
-def user(named: str | None) -> str:
-    """Who makes a change: as named, else the user of the operating system. Raises WrongUse when nobody can be named."""
-    who = (named if named is not None else os.environ.get("SOHOA_USER") or "").strip()
-    if who:
-        return who
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        raise WrongUse("không biết ai đang làm; hãy thêm --user TÊN") from None
+        return actor

@@ -37,6 +37,7 @@ from cli import (
 from cli.call import Call
 from cli.terminal import clean, prepare_streams, say, show_error
 from schemas.errors import ChangedMeanwhile, Fault, SohoaError, SystemFault, WrongUse
+from schemas.people_errors import NotAllowed
 
 GLOBAL_VALUES = ("--home", "--lang")
 GLOBAL_FLAGS = ("--debug",)
@@ -118,7 +119,7 @@ def main(arguments: list[str] | None = None) -> None:
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
     except Exception as error:
-        code = _failed(error, chosen)
+        code = _failed(error, chosen, rest)
     sys.exit(code if isinstance(code, int) else DONE)
 
 
@@ -139,7 +140,7 @@ def _global_first(arguments: list[str]) -> tuple[list[str], list[str]]:
     return chosen, rest
 
 
-def _failed(error: Exception, chosen: list[str]) -> int:
+def _failed(error: Exception, chosen: list[str], rest: list[str]) -> int:
     """Shows an error, writes it to the log, gives the exit code. Never a traceback."""
     if type(error).__name__ == "NoArgsIsHelpError":
         return WRONG_USE  # the help was shown
@@ -147,6 +148,8 @@ def _failed(error: Exception, chosen: list[str]) -> int:
     home = Path(_option(chosen, "--home") or os.environ.get("SOHOA_HOME") or "sohoa-data")
     known = _as_ours(error)
     show_error(known, language)
+    if isinstance(known, NotAllowed):
+        _write_down(known, home, rest)
     frames = known.fault is Fault.BUG or "--debug" in chosen
     written = _log(home, error, known, frames) if known.fault is not Fault.USER or frames else None
     if written and frames:
@@ -156,6 +159,20 @@ def _failed(error: Exception, chosen: list[str]) -> int:
         if isinstance(known, WrongUse) and not isinstance(known, ChangedMeanwhile)
         else COULD_NOT_RUN
     )
+
+
+def _write_down(error: NotAllowed, home: Path, rest: list[str]) -> None:
+    """That a right was refused, with the name of the command and nothing of what was typed after it."""
+    from flows.refusals import refused_here
+    from schemas.people import current_actor
+
+    command, names = typer.main.get_command(app), ["sohoa"]
+    for word in rest:
+        command = getattr(command, "commands", {}).get(word)
+        if command is None:
+            break
+        names.append(word)
+    refused_here(home, current_actor(), error, " ".join(names))
 
 
 def _as_ours(error: Exception) -> SohoaError:

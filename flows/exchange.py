@@ -18,6 +18,7 @@ from flows.coding import coding_of
 from flows.exchange_fields import checks_of, fields_of, kind_of_type
 from flows.people import require, require_document
 from flows.reception import Seen, look
+from flows.refusals import refused
 from flows.review import Desk
 from ocr.checks import validity
 from schemas.api import ImportMetadata, PutMetadata
@@ -210,8 +211,9 @@ def by_code(desk: Desk, actor: Actor, code: str, right: Right) -> tuple[Document
     try:
         row = desk.catalogue.document(found)
         require_document(desk.catalogue, actor, right, row.id)
-    except NotAllowed:
+    except NotAllowed as error:
         if actor.may(right):
+            refused(desk.catalogue, actor, error, asked="DocCode")  # the door sees only that there is no such thing
             raise NotFound(f"DocCode {wanted}") from None
         raise
     if row.status is DocumentStatus.REJECTED:

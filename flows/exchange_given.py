@@ -8,13 +8,15 @@ from zoneinfo import ZoneInfo
 from flows.batch_report import quarantine_item
 from flows.exchange_fields import metadata_of
 from flows.get import code_of_version
-from flows.people import looked, masked, require, sees_personal, unit_of
+from flows.people import looked, masked, sees_personal, unit_of
+from flows.refusals import refused
 from flows.review import Desk
 from flows.search import kinds_without_limit
 from schemas.api import DocumentGiven, ImportedDocument, ImportState, RefusedPart, VersionGiven
 from schemas.document import DocumentStatus
 from schemas.errors import NotFound
 from schemas.people import Actor, Right
+from schemas.people_errors import NotAllowed
 from storage.catalogue import BatchStatus, DocumentRow, QuarantineStatus
 from storage.reuse import Imports
 from storage.search import validity_of, why
@@ -60,8 +62,9 @@ def import_state(desk: Desk, actor: Actor, import_id: str) -> ImportState:
     """How far an import is. Raises NotFound, also for another agency's."""
     sent = Imports(desk.catalogue).one(import_id)
     if not actor.may(Right.API_IMPORT, sent.unit):
+        error = NotAllowed(str(Right.API_IMPORT), unit=sent.unit, object=sent.id)
+        refused(desk.catalogue, actor, error, asked="import")
         raise NotFound(f"import {import_id}")
-    require(actor, Right.API_IMPORT, sent.unit)
     batch = desk.catalogue.batch(sent.batch)
     rows = desk.catalogue.documents(sent.batch)
     set_aside = desk.catalogue.quarantine_list(sent.batch, QuarantineStatus.OPEN)

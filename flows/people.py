@@ -4,7 +4,7 @@ API come.
     actor_here, token_actor, session_actor, login     who is it
     require, require_document, scope                  may they
     masked, masked_record                             what they see
-    looked, downloaded                                what is written down of it
+    looked, downloaded                                what is written down of it (what was refused: flows/refusals.py)
 """
 
 from __future__ import annotations
@@ -194,7 +194,7 @@ def first_admin(
 def require(actor: Actor, right: Right, unit: str | None = None) -> None:
     """`unit` None: anywhere at all; an id, or `WITHOUT_UNIT`: for things of that unit. Raises NotAllowed."""
     if not actor.may(right, unit):
-        raise NotAllowed(str(right))
+        raise NotAllowed(str(right), unit=unit)
 
 
 def scope(actor: Actor, right: Right = Right.SEARCH) -> Scope:
@@ -227,7 +227,8 @@ def require_document(catalogue: Catalogue, actor: Actor, right: Right, document:
     unit, made_by = unit_of(catalogue, document)
     if right in _OF_OWN and made_by == actor.id and actor.may(Right.SCAN):
         return
-    require(actor, right, unit)
+    if not actor.may(right, unit):
+        raise NotAllowed(str(right), unit=unit, object=document)
 
 
 def sees_personal(actor: Actor, unit: str = WITHOUT_UNIT, made_by: str = "") -> bool:

@@ -26,7 +26,7 @@ def must_manage(people: People, actor: Actor, unit: str | None, subtree: bool = 
     if unit is None or not reaches:
         raise NotAllowed(str(Right.MANAGE_USERS))
     if not people.units.reach(unit, subtree) <= frozenset().union(*reaches):
-        raise NotAllowed(f"{Right.MANAGE_USERS} {unit}")
+        raise NotAllowed(str(Right.MANAGE_USERS), unit=unit)
 
 
 def must_manage_user(people: People, actor: Actor, user: UserRow) -> None:

@@ -15,6 +15,15 @@ class NotAllowed(SohoaError):
     advice_vi = "Nhờ người quản trị cấp quyền: sohoa user role"
     advice_en = "Ask the administrator for the right: sohoa user role"
 
+    def __init__(self, detail: str = "", *, unit: str | None = None, object: str = "") -> None:
+        """`unit`: id of the unit for whose things the right was wanted; `object`: id of the record. Both are for the audit chain and
+        are shown to nobody."""
+        super().__init__(detail)
+        self.unit, self.object = unit, object
+
+    def __reduce__(self):
+        return (type(self), (self.detail,), {"unit": self.unit, "object": self.object})
+
 
 class LoginRefused(SohoaError):
     """One answer for everything that is wrong with a login, so that nobody learns which names exist."""

@@ -418,6 +418,35 @@ class TestVerify:
         assert verdict["file"]["verdict"] != "valid" and verdict["known"] is False
 
 
+def test_what_was_refused_is_in_the_audit(office, client, other) -> None:
+    """No right, a document or an import of another agency, a token that does not hold: one row each, however often."""
+    taken = office.send(client, 61).json()
+    document, arrival = taken["id"], taken["import_id"]
+    for _ in range(3):
+        assert other.get(at(code(61))).status_code == 404
+        assert other.get(f"/imports/{arrival}").status_code == 404
+    with office.client(office.token(CODE, Right.API_GET)) as weak:
+        refused = weak.post("/search", json={"text": "Nguyễn Thị Ánh"})
+        assert refused.status_code == 403 and weak.get(f"/documents/download/{quote(code(61))}").status_code == 403
+    assert office.send(other, 62).status_code == 403
+    with office.client("sohoa_khong-co-token-nay") as stranger:
+        assert [stranger.get(at(code(61))).status_code for _ in range(3)] == [401] * 3
+    (hidden,) = rows_of(office, "refused", document)
+    assert hidden.detail == {"asked": "DocCode", "right": "api_get", "unit": office.units[CODE]}
+    assert (hidden.via, hidden.address, bool(hidden.actor)) == ("api", "127.0.0.1", True)
+    assert [row.detail["asked"] for row in rows_of(office, "refused", arrival)] == ["import"]
+    asked = {(row.detail["asked"], row.detail["right"]) for row in rows_of(office, "refused", "")}
+    assert {
+        ("POST /search", "search"),
+        ("GET /documents/download/{code}", "api_download"),
+        ("POST /documents/import", "api_import"),
+    } <= asked
+    strangers = rows_of(office, "token_refused", "")
+    assert strangers and all("sohoa_" not in str(row) for row in strangers)
+    with Catalogue.open(office.settings.database) as catalogue:
+        assert "Ánh" not in str(Audit(catalogue).rows(action="refused")) and Audit(catalogue).check().whole
+
+
 def test_what_waited_when_the_server_died_is_digitised_by_the_next(tmp_path) -> None:
     made = api_office(tmp_path / "home")
     with serving(made):

@@ -15,6 +15,7 @@ from anyio.to_thread import run_sync
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from flows.refusals import token_refused
 from portal.api.problems import Refused, problem, unexpected
 from portal.api.state import Api
 from schemas.errors import SohoaError, TooLarge
@@ -90,6 +91,8 @@ class Gate:
             wait = self.api.strangers.take(address) if scheme else 0.0
             if wait:
                 raise_after(wait)
+            if secret:
+                token_refused(self.api.desk.catalogue, address, "API")
             raise TokenNeeded()
         return actor
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from traceback import extract_tb
 
+from anyio.to_thread import run_sync
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import ValidationError
@@ -14,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.routing import compile_path
 
+from flows.refusals import refused
 from schemas.errors import (
     ChangedMeanwhile,
     DiskFull,
@@ -122,10 +124,19 @@ def unexpected(error: BaseException, request_id: str) -> JSONResponse:
 
 # --- handlers --------------------------------------------------------------------------------------------------------
 async def on_ours(request: Request, error: SohoaError) -> JSONResponse:
+    if isinstance(error, NotAllowed):
+        await run_sync(_write_down, request, error)
     answer = problem(error, request_id_of(request))
     if answer.status_code >= 500:
         log.error("%s %s", request_id_of(request), error.code)
     return answer
+
+
+def _write_down(request: Request, error: NotAllowed) -> None:
+    """Which address, as it is described: what stands in its place of a code is not written down."""
+    route = request.scope.get("route")
+    asked = f"{request.method} {getattr(route, 'path', '')}".strip()
+    refused(request.app.state.api.desk.catalogue, request.scope["state"]["actor"], error, asked)
 
 
 async def on_invalid(request: Request, error: RequestValidationError | ValidationError) -> JSONResponse:

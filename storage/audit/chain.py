@@ -77,6 +77,16 @@ def row_hash(values: Sequence[object]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def detail_text(detail: dict | None) -> str:
+    """As it stands in its row."""
+    return json.dumps(cleaned(detail or {}), ensure_ascii=False, sort_keys=True, default=str)
+
+
+def alone(connection: sa.Connection) -> None:
+    """Nobody else adds rows until the end of this transaction. Only for one that takes no other lock."""
+    connection.execute(_TAKE)
+
+
 def append(
     connection: sa.Connection,
     who: str,
@@ -100,7 +110,7 @@ def append(
         action=cleaned(action),
         object=cleaned(object),
         why=cleaned(why),
-        detail=json.dumps(cleaned(detail or {}), ensure_ascii=False, sort_keys=True, default=str),
+        detail=detail_text(detail),
     )
     at_the_end(connection, "audit", _append_all, entry)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
@@ -14,6 +14,7 @@ from schemas.people import Actor
 from storage.audit import chain, checking, seals
 from storage.audit.tables import audit_log
 from storage.catalogue.database import Database
+from storage.catalogue.tables import cleaned
 from storage.objects.protocol import ObjectStore
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
@@ -52,6 +53,34 @@ class Audit:
         """A row in the caller's transaction (`Database.write`). No personal data in `detail`: ids, names of fields, numbers."""
         who, known = (actor, None) if isinstance(actor, str) else (actor.who, actor)
         chain.append(connection, who, action, object, why, detail, actor=known)
+
+    def add_unless(
+        self, actor: Actor, action: str, object: str = "", detail: dict | None = None, *, within: timedelta, most: int
+    ) -> bool:
+        """A row in a transaction of its own, unless the same stands there since `within`; of one person and address at most `most`
+        of this action in that time, the last of which says so. Whether it was written. For what somebody can make happen as
+        often as they like: the book must not be filled by it. Raises CatalogueUnavailable, DiskFull."""
+        a = audit_log.c
+        since = chain.moment_text(datetime.now(UTC) - within)
+        query = sa.select(a.object, a.detail).where(
+            a.at >= since, a.action == action, a.who == cleaned(actor.who), a.actor == (actor.token or actor.id),
+            a.address == cleaned(actor.address),
+        )  # fmt: skip
+        wanted = (cleaned(object), chain.detail_text(detail))
+
+        def room(connection: sa.Connection) -> int:
+            rows = [tuple(row) for row in connection.execute(query)]
+            return 0 if wanted in rows else most - len(rows)
+
+        with self._database.read() as connection:  # most of what is repeated ends here, and nobody has to wait
+            if room(connection) <= 0:
+                return False
+        with self._database.write() as connection:
+            chain.alone(connection)
+            left = room(connection)
+            if left > 0:
+                self.add(connection, actor, action, object, detail=(detail or {}) | ({"and_more": True} if left == 1 else {}))
+            return left > 0
 
     def rows(
         self,
