@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import shutil
 
 import pytest
+import sqlalchemy as sa
+import yaml
 
 from cli.main import main
+from flows import prefect_keeping
 from flows.fixity import open_keeping
+from schemas.people_errors import AuditBroken
 from schemas.settings import load_settings
 from tests.made_archive import archived, bytes_of, damage
-from tests.sohoa_command import small_office
+from tests.sohoa_command import ROOT, small_office
+
+DEPLOYMENTS = yaml.safe_load((ROOT / "prefect.yaml").read_text("utf-8"))["deployments"]
 
 
 @pytest.fixture
@@ -105,23 +112,42 @@ def test_packages(office, tmp_path):
     assert office("package", "check", path)[0] == 3
 
 
-def test_the_nightly_flow_of_prefect_yaml(office, monkeypatch):
-    """Without a server: what it does and tells. That the deployment leads to it."""
-    import importlib
-
-    import yaml
-
-    from flows import prefect_keeping
-    from tests.sohoa_command import ROOT
-
+def test_the_scheduled_flows_of_keeping(office, monkeypatch):
+    """Without a server: what they do and tell."""
     told = {}
     monkeypatch.setattr(prefect_keeping, "create_table_artifact", lambda rows, **more: told.update(rows=rows))
+    assert prefect_keeping.sanity_flow.fn(str(office.home)) == {"retention_missing": 2}
     report = prefect_keeping.fixity_flow.fn(str(office.home))
     assert report["objects"] == 4 and "findings" not in report
     assert {"Số liệu": "Đã kiểm tra", "Giá trị": 4} in told["rows"]
-    entries = yaml.safe_load((ROOT / "prefect.yaml").read_text("utf-8"))["deployments"]
-    (fixity,) = [entry for entry in entries if entry["name"] == "fixity"]
-    module, _, name = fixity["entrypoint"].partition(":")
+    assert prefect_keeping.sanity_flow.fn(str(office.home)) == {}, "fixity puts the locks on first"
+    key = prefect_keeping.seal_flow.fn(str(office.home))
+    assert key.startswith("audit/seals/") and {"Số liệu": "Ngày chưa niêm phong", "Giá trị": 0} in told["rows"]
+    with open_keeping(load_settings(office.home)) as archive:
+        assert archive.store.exists(key)
+        with archive.catalogue.write() as connection:
+            connection.execute(sa.text("DROP TRIGGER audit_log_no_update"))
+            connection.execute(sa.text("UPDATE audit_log SET who = 'x' WHERE seq = (SELECT max(seq) FROM audit_log)"))
+    with pytest.raises(AuditBroken):
+        prefect_keeping.seal_flow.fn(str(office.home))
+
+
+@pytest.mark.parametrize("entry", DEPLOYMENTS, ids=lambda entry: entry["name"])
+def test_each_deployment_leads_to_a_flow(entry):
+    from prefect.server.schemas.schedules import CronSchedule
+
+    module, _, name = entry["entrypoint"].partition(":")
     flow = getattr(importlib.import_module(module.removesuffix(".py").replace("/", ".")), name)
-    flow.validate_parameters(fixity["parameters"])
-    assert fixity["schedules"][0]["cron"]
+    at_the_call = {"paths": []} if entry["name"] == "on-demand" else {}
+    flow.validate_parameters(entry["parameters"] | at_the_call)
+    assert (ROOT / module).is_file() and entry["description"]
+    assert bool(entry.get("schedules")) is (entry["name"] not in ("on-demand", "watch-folder"))
+    for schedule in entry.get("schedules", ()):
+        assert schedule["timezone"] == "Asia/Ho_Chi_Minh"
+        CronSchedule(**schedule)
+
+
+def test_the_seal_is_made_every_day_and_fixity_every_night():
+    crons = {entry["name"]: entry["schedules"][0]["cron"].split() for entry in DEPLOYMENTS if "schedules" in entry}
+    assert crons["seal"][2:] == crons["fixity"][2:] == ["*", "*", "*"]
+    assert {"seal", "fixity", "sanity", "report-month", "report-quarter", "report-year"} == set(crons)
