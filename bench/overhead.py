@@ -2,8 +2,9 @@
 
     python -m bench.overhead MODE FOLDER OUT PROCESSES       the process that is measured; prints one JSON line
 
-Three ways of doing the same batch: `bare` (a plain process pool that reads each file and writes its PDFs into a folder;
-nothing is stored, recorded or resumable), `flow` (`flows.digitise`) and `prefect` (the same as a Prefect flow).
+Four ways of doing the same batch: `bare` (a plain process pool that reads each file and writes its PDFs into a folder;
+nothing is stored, recorded or resumable), `flow` (`flows.digitise`), `server` (the same as a Prefect flow, on a server that
+runs already, as in a province) and `prefect` (on a server that is started for this batch and ends with it).
 
 Two answers, because the clock of a shared machine is not steady: the difference to `bare`, and the CPU time that each
 spends outside its work ("read a page", "cut", "make a document").
@@ -17,7 +18,10 @@ import shutil
 import statistics
 import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -26,23 +30,38 @@ import pikepdf
 
 from bench.report_rows import Result, Row
 from bench.versus_ocrmypdf import MIX, timed
+from flows.deploy import own_server
 from flows.pool import ENVIRONMENT
 from samples.sets import make_set
+from schemas.settings import Settings, Work
 
 SEED = 440_401
-MODES = ("bare", "flow", "prefect")
+NAMES = {
+    "flow": "plain flow",
+    "server": "Prefect flow, running server",
+    "prefect": "Prefect flow, own server",
+}
+MODES = ("bare", *NAMES)
 
 
-def measure(work: Path, *, pages: int, rounds: int, processes: int = 2, papers: int = 24) -> Result:
+def measure(
+    work: Path,
+    *,
+    pages: int,
+    rounds: int,
+    processes: int = 2,
+    papers: int = 24,
+    modes: tuple[str, ...] = MODES,
+) -> Result:
     """Shares of wall and CPU time on a batch of at least `pages` pages."""
     folder = work / "overhead"
     count, files = make_batch(folder, pages, papers)
-    modes = [mode for mode in MODES if mode != "prefect" or has_prefect()]
     wall: dict[str, list[float]] = {mode: [] for mode in modes}
     cpu: dict[str, list[float]] = {mode: [] for mode in modes}
     outside: dict[str, list[float]] = {mode: [] for mode in modes}
-    if "prefect" in modes:  # a new database is made once an installation; not counted
-        _run("prefect", folder / "warm", work, processes)
+    _run(
+        "prefect", folder / "warm", work, processes
+    )  # a new database is made once an installation; not counted
     for _ in range(rounds):
         for mode in modes:
             seconds, used, facts = _run(mode, folder / "batch", work, processes)
@@ -53,54 +72,36 @@ def measure(work: Path, *, pages: int, rounds: int, processes: int = 2, papers: 
             outside[mode].append(used - facts["jobs"])
     of = f"{count} pages in {files} files, {processes} processes, {rounds} rounds"
     rows = []
-    for mode, name in (("flow", "plain flow"), ("prefect", "Prefect flow")):
-        if mode in modes:
-            rows += [
-                Row(
-                    f"wall time beyond the bare work, {name}",
-                    "own batch",
-                    _beyond(wall, mode),
-                    "%",
-                    0.05,
-                    True,
-                    of,
-                ),
-                Row(
-                    f"CPU time beyond the bare work, {name}",
-                    "own batch",
-                    _beyond(cpu, mode),
-                    "%",
-                    0.05,
-                    True,
-                    of,
-                ),
-                Row(
-                    f"CPU time of orchestration, {name}",
-                    "own batch",
-                    statistics.median(
-                        (own - bare) / used
-                        for own, bare, used in zip(outside[mode], outside["bare"], cpu[mode], strict=True)
-                    ),
-                    "%",
-                    0.05,
-                    True,
-                    of,
-                ),
-            ]
-    for mode in modes:
-        rows.append(
-            Row(
-                f"wall seconds a page, {mode}", "own batch", statistics.median(wall[mode]) / count, "s", of=of
+    for mode in modes[1:]:
+        name = NAMES[mode]
+        outside_share = statistics.median(
+            (own - bare) / used
+            for own, bare, used in zip(outside[mode], outside["bare"], cpu[mode], strict=True)
+        )
+        rows += [
+            Row(f"{what}, {name}", "own batch", share, "%", 0.05, True, of)
+            for what, share in (
+                ("wall time beyond the bare work", _beyond(wall, mode)),
+                ("CPU time beyond the bare work", _beyond(cpu, mode)),
+                ("CPU time of orchestration", outside_share),
             )
-        )
-        rows.append(
-            Row(f"CPU seconds a page, {mode}", "own batch", statistics.median(cpu[mode]) / count, "s", of=of)
-        )
+        ]
+    for mode in modes:
+        rows += [
+            Row(
+                f"{what} seconds a page, {mode}",
+                "own batch",
+                statistics.median(spent[mode]) / count,
+                "s",
+                of=of,
+            )
+            for what, spent in (("wall", wall), ("CPU", cpu))
+        ]
     method = [
-        f"The same batch ({of}; {papers} made papers, written again and again as different files) done three ways in turn: a "
+        f"The same batch ({of}; {papers} made papers, written again and again as different files) done four ways in turn: a "
         "plain process pool that reads and writes PDFs; `flows.digitise` with store, catalogue, resume and page processes; the "
-        "same as a Prefect flow with its server started and stopped (its database made before). Start of all "
-        "processes included. `CPU time of orchestration` is steadier than the differences, because work that takes a little "
+        "same as a Prefect flow on a server that runs already (its CPU time counted too); the same with a server that is started "
+        "for it and stopped. Databases were made before, as an installation does once; start of all other processes included. `CPU time of orchestration` is steadier than the differences, because work that takes a little "
         "longer by chance does not count: what a run spends outside the jobs (read, cut, make a document), less what `bare` "
         "spends outside its work (process start, imports), as a share of the run.",
     ]
@@ -109,17 +110,27 @@ def measure(work: Path, *, pages: int, rounds: int, processes: int = 2, papers: 
 
 def _run(mode: str, batch: Path, work: Path, processes: int) -> tuple[float, float, dict]:
     """(wall seconds, CPU seconds, what the measured process said)."""
+    from storage.catalogue.catalogue import Catalogue
+
     out = work / "overhead-out"
     shutil.rmtree(out, ignore_errors=True)
+    if mode != "bare":
+        Catalogue.open(Settings(home=out).database).close()
     command = [sys.executable, "-m", "bench.overhead", mode, str(batch), str(out), str(processes)]
     environment = ENVIRONMENT | {  # the bare processes under the same conditions
-        "SOHOA_WORK__PROCESSES": str(
-            processes
-        ),  # a Prefect flow reads the settings of the home folder itself
+        # A Prefect flow reads the settings of the home folder itself.
+        "SOHOA_WORK__PROCESSES": str(processes),
         "PREFECT_HOME": str(work / "overhead-prefect"),
         "PREFECT_LOGGING_TO_CONSOLE": "false",
     }
-    seconds, used, said = timed(command, environment, allowed=(0,))
+    with running_server(environment) if mode == "server" else nullcontext() as server:
+        before = 0.0
+        if server is not None:
+            environment |= {"PREFECT_API_URL": server.url}
+            before = server.cpu_seconds()
+        seconds, used, said = timed(command, environment, allowed=(0,))
+        if server is not None:
+            used += server.cpu_seconds() - before
     return seconds, used, json.loads(said.splitlines()[-1])
 
 
@@ -149,11 +160,29 @@ def make_batch(folder: Path, pages: int, papers: int) -> tuple[int, int]:
     return count, files
 
 
-def has_prefect() -> bool:
-    """The Prefect wrapper is part of this version."""
-    import importlib.util
+@dataclass(frozen=True)
+class Server:
+    url: str
+    pid: int
 
-    return importlib.util.find_spec("flows.deploy") is not None
+    def cpu_seconds(self) -> float:
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")  # utime, stime: proc(5)
+
+
+@contextmanager
+def running_server(environment: dict[str, str]) -> Iterator[Server]:
+    """A Prefect server of its own process, up before anything is measured."""
+    before = {name: os.environ.get(name) for name in environment}
+    os.environ.update(environment)
+    try:
+        with own_server() as (url, pid):
+            yield Server(url, pid)
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name)
+            if value is not None:
+                os.environ[name] = value
 
 
 # --- the process that is measured ------------------------------------------------------------------------------------
@@ -208,7 +237,6 @@ def _kept() -> tuple:
     if not _KEPT:
         from ocr.engines import open_engine
         from ocr.forms import load_forms
-        from schemas.settings import Settings
 
         settings = Settings()
         _KEPT.append((open_engine(settings.reading), load_forms(), settings))
@@ -218,7 +246,6 @@ def _kept() -> tuple:
 def do_flow(folder: Path, out: Path, processes: int, prefect: bool) -> tuple[int, float]:
     """(pages taken in, CPU seconds of all jobs)."""
     from flows.pool import WorkerPool
-    from schemas.settings import Settings, Work
 
     jobs = 0.0
     waited = WorkerPool.wait
@@ -245,7 +272,7 @@ def main() -> None:
     if mode == "bare":
         pages, jobs = do_bare(folder, out, processes)
     else:
-        pages, jobs = do_flow(folder, out, processes, mode == "prefect")
+        pages, jobs = do_flow(folder, out, processes, mode in ("prefect", "server"))
     print(json.dumps({"pages": pages, "jobs": jobs}))
 
 

@@ -85,8 +85,10 @@ def digitise_with_prefect(
         return told.result()
 
 
-def _flow_with_own_server(paths: Sequence[Path], settings: Settings, facts: dict, begun: Future) -> DigitiseResult:
-    with own_server() as url:
+def _flow_with_own_server(
+    paths: Sequence[Path], settings: Settings, facts: dict, begun: Future
+) -> DigitiseResult:
+    with own_server() as (url, _):
         from prefect.settings import PREFECT_API_URL, temporary_settings
 
         with temporary_settings({PREFECT_API_URL: url}):
@@ -94,8 +96,8 @@ def _flow_with_own_server(paths: Sequence[Path], settings: Settings, facts: dict
 
 
 @contextmanager
-def own_server() -> Iterator[str]:
-    """Address of a Prefect server that lives as long as the block, with its database in PREFECT_HOME.
+def own_server() -> Iterator[tuple[str, int]]:
+    """Address and process number of a Prefect server that lives as long as the block, with its database in PREFECT_HOME.
 
     Prefect would start just such a one, but imports the whole server here too for that: 1.3 of 5.5 CPU seconds. Raises
     EngineServerUnavailable when it does not come up.
@@ -120,7 +122,7 @@ def own_server() -> Iterator[str]:
                     why = noise.read().decode(errors="replace").strip()[-300:]
                     raise EngineServerUnavailable(f"the server of the flow did not start: {why}")
                 time.sleep(0.1)
-        yield url
+        yield url, server.pid
     finally:
         server.terminate()
         try:

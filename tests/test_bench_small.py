@@ -135,11 +135,9 @@ def test_memory_of_a_page_is_sampled(tmp_path):
 
 
 def test_overhead_does_the_same_pages_both_ways(tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        overhead, "has_prefect", lambda: False
-    )  # its server alone takes longer than this test may
+    ways = ("bare", "flow")  # Prefect's server alone takes longer than this test may
     monkeypatch.setattr(overhead, "MIX", ("clean",))
-    rows = by_what(overhead.measure(tmp_path, pages=1, rounds=1, processes=1, papers=1))
+    rows = by_what(overhead.measure(tmp_path, pages=1, rounds=1, processes=1, papers=1, modes=ways))
     assert rows["CPU seconds a page, bare", "own batch"].reached > 0.1
     assert rows["CPU seconds a page, flow", "own batch"].reached > 0.1
     assert -0.2 < rows["CPU time of orchestration, plain flow", "own batch"].reached < 0.9
