@@ -54,11 +54,10 @@ def gather(readings: list[PageReading], forms: Forms) -> Gathered:
 
 
 def _find_fields(sheets: list[Sheet], kind: Kind, form: Form | None, forms: Forms) -> dict[str, Found]:
-    first = next((s for s in sheets if s.rows), None)
-    if first is None:
+    filled = [s for s in sheets if s.rows]
+    if not filled:
         return {}
-    last = next(s for s in reversed(sheets) if s.rows)
-    heading = read_heading(first, last, kind, forms)
+    heading = read_heading(filled[0], filled[1:], kind, forms)
     signer = read_signer(_main_part(sheets), form)
     found = {**signer, **heading.fields}
     if form is None:

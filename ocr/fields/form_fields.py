@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 
 from ocr.classify import Kind
-from ocr.fields.evidence import Found, is_handwritten
+from ocr.fields.evidence import PEN_LIKELY, Found, is_handwritten
 from ocr.fields.labels import SHARED_STOPS, Hit, assign, find_labels, unread_continuation, value_tokens
 from ocr.fields.rows import Row, RunningText, Sheet, Token, is_leader
+from ocr.fields.unread_rows import find_unread_rows
 from ocr.fields.values import Parsed, parse, text_of
 from ocr.forms import FieldForm, Form, ValueKind
 from ocr.normalise import key, parse_date
@@ -42,8 +43,11 @@ def read_form_fields(sheets: list[Sheet], kind: Kind, form: Form) -> dict[str, F
             last = next(i for i, row in enumerate(rows) if parts[-1][-1] in row.tokens)
             if field.rows > 1 and unread_continuation(rows, last, label_rows):
                 item.certainty = min(item.certainty, 0.4)
+            left = rows[hit.row].tokens[hit.end - 1].box[2]
             if field.kind is ValueKind.DATE:
-                _date_by_hand(item, sheets, rows[hit.row], rows[hit.row].tokens[hit.end - 1].box[2])
+                _date_by_hand(item, sheets, rows[hit.row], left)
+            elif field.kind is ValueKind.CODE:
+                _code_by_hand(item, sheets, rows[hit.row], left)
             found[name] = item
     _doubt_lost_groups(form, taken, found)
     text = RunningText.of([t for row in rows for t in row.tokens])
@@ -54,7 +58,7 @@ def read_form_fields(sheets: list[Sheet], kind: Kind, form: Form) -> dict[str, F
                 item = _written_behind_word(field, rows, taken.get(field.after))
             if item is not None:
                 found[name] = item
-    return found
+    return found | find_unread_rows(form, rows, taken, found)
 
 
 def _doubt_lost_groups(form: Form, taken: dict[str, Hit], found: dict[str, Found]) -> None:
@@ -151,6 +155,20 @@ def _date_by_hand(item: Found, sheets: list[Sheet], row: Row, left: float) -> No
         item.gap_confidence = min(g.confidence for [g] in trio)
 
 
+def _code_by_hand(item: Found, sheets: list[Sheet], row: Row, left: float) -> None:
+    """`Số vào sổ cấp GCN: ..../GCN` with the number written in: only its printed end was read, or nothing one could use."""
+    sheet = next(s for s in sheets if s.reading.page == row.page)
+    gap = next((g for g in _gaps_beside(sheet, row, "so", left) if g.handwritten >= PEN_LIKELY), None)
+    if gap is not None:
+        item.handwritten, item.pen = True, gap.handwritten
+        if gap.text and (item.value is None or item.value.startswith("/")):
+            end = re.search(r"/\s*(\D\S*)$", item.printed)
+            item.value, item.source = gap.text + (f"/{end.group(1)}" if end else ""), "digits"
+            item.gap_confidence = gap.confidence
+    elif item.value is None:
+        item.handwritten = True  # letters alone were made of a number: writing, or print that a person must see
+
+
 def _parsed(field: FieldForm, parts: list[list[Token]]) -> Parsed:
     """The value of all rows; of a closed vocabulary the first row alone when it is enough."""
     if field.kind in (ValueKind.ETHNIC, ValueKind.NATIONALITY) and len(parts) > 1:
@@ -191,6 +209,10 @@ def _by_pattern(
     for match in matches:
         tokens = text.tokens_between(match.start(1), match.end(1))
         parsed = parse(field, text.text[match.start(1) : match.end(1)])
+        if field.kind is ValueKind.DATE and field.first and not parsed.valid:
+            # patterns stand in order of preference: the date that counts is there and could not be read
+            return Found(None, text.text[match.start(1) : match.end(1)], tokens, str(field.kind), label=0.9, valid=False,
+                         certainty=0.1, handwritten=True)  # fmt: skip
         if parsed.value is not None and parsed.valid:
             return Found(
                 parsed.value, text.text[match.start(1) : match.end(1)], tokens, str(field.kind), label=0.9, valid=parsed.valid,

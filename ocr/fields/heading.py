@@ -22,8 +22,8 @@ _STAMP = re.compile(
 """Words of the stamp that an office puts on what it receives."""
 
 
-def read_heading(sheet: Sheet, last: Sheet, kind: Kind, forms: Forms) -> Heading:
-    """Heading of a document: its first page, and its last page for a date printed above the signature."""
+def read_heading(sheet: Sheet, others: list[Sheet], kind: Kind, forms: Forms) -> Heading:
+    """Heading of a document: its first page, and the pages behind it for a date printed above the signature."""
     heading = Heading()
     rows = sheet.rows
     motto = find_phrase(rows, MOTTO, 0.62, 0.6 * sheet.reading.height)
@@ -38,7 +38,7 @@ def read_heading(sheet: Sheet, last: Sheet, kind: Kind, forms: Forms) -> Heading
     else:
         heading.split = 0.47 * sheet.reading.width
     number_row = read_number(heading, sheet, kind, forms, title_row)
-    read_date(heading, sheet, last, title_row)
+    read_date(heading, sheet, others, title_row)
     _read_agency(heading, sheet, anchor, number_row, title_row)
     form = forms.get(kind.code)
     if kind.title and kind.title.first < len(rows):

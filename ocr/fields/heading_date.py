@@ -24,10 +24,15 @@ class _DateRow:
     segment: Row
 
 
-def read_date(heading: Heading, sheet: Sheet, last: Sheet, title_row: int | None) -> None:
+def read_date(heading: Heading, sheet: Sheet, others: list[Sheet], title_row: int | None) -> None:
+    """From the first page, or the last one where it is printed above the signature; pages between are asked when neither
+    tells (a certified copy ends with a page of its own)."""
     candidates = _date_rows(heading, sheet, title_row, first_page=True)
-    if last is not sheet:
-        candidates += _date_rows(heading, last, None, first_page=False)
+    for other in others[-1:]:
+        candidates += _date_rows(heading, other, None, first_page=False)
+    if max((c.score for c in candidates), default=0.0) < 0.4:
+        for other in others[:-1]:
+            candidates += _date_rows(heading, other, None, first_page=False)
     if not candidates:
         return
     best = max(candidates, key=lambda c: c.score)

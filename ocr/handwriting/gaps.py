@@ -158,12 +158,12 @@ def _number_gaps(row: list[_Item], page_height: float) -> list[tuple[float, Gap]
 def _unlabelled_numbers(row: list[_Item], page_height: float) -> list[tuple[float, Gap]]:
     """A code in the heading before which neither a label nor a number was read (`/GUQ-UBND`)."""
     high = _height(row)
-    for place, item in enumerate(row[:4]):
+    for place, item in enumerate(row):
         if not re.match(r"[/⁄]\s*[A-ZĐÐ]{2}", item.word.text) or item.word.box[3] > 0.4 * page_height:
             continue
-        before = [i for i in row[:place] if item.left - i.left < 6 * high]
-        if len(before) < place or any(len(i.plain) > 2 and i.word.confidence > 0.6 for i in before):
-            continue
+        before = [i for i in row[:place] if item.left - i.right < 4 * high]
+        if any(i.word.confidence > 0.6 for i in before):
+            continue  # a number in running text
         left = min([item.left - 4 * high, *(i.left for i in before)])
         top, bottom = _band([item])
         span = (*(i.index for i in before), item.index)
@@ -378,7 +378,8 @@ def _gap(
 ) -> Gap:
     digits = re.fullmatch(r"[^\W\d_]*[\s.,…_]*(\d{1,4})[\s.,…_]*[^\W\d_]*", text.strip())
     printed = digits.group(1) if digits else ""
-    sure = min([i.word.confidence for i in members], default=label.word.confidence if printed else 0.0)
+    joined = [] if tidy else [i.word.confidence for i in (label, closing) if i]  # `2tháng`
+    sure = min([*(i.word.confidence for i in members), *joined], default=label.word.confidence if printed else 0.0)
     free = (box[0], box[2] if tidy else box[0])
     inside = tuple(i.index for i in members)
     span = (label.index, *inside, *([closing.index] if closing and closing is not label else []))

@@ -65,12 +65,17 @@ def _unread_ink(words: list[Word], pixels: np.ndarray, motto: Box, high: float) 
     count, _, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
     found = []
     for x, y, w, h, _ in stats[1:count].tolist():
-        box = (float(x * _COARSE), float(top + y * _COARSE), float((x + w) * _COARSE), float(top + (y + h) * _COARSE))
+        box = (
+            float(x * _COARSE),
+            float(top + y * _COARSE),
+            float((x + w) * _COARSE),
+            float(top + (y + h) * _COARSE),
+        )
         wide, tall = box[2] - box[0], box[3] - box[1]
         middle, axis = (box[0] + box[2]) / 2, (motto[0] + motto[2]) / 2
         column = 0.08 * width < box[0] and box[2] < motto[0]
         centred = abs(middle - axis) < 4 * high and box[1] > motto[3] + 1.5 * high
-        if 1.2 * high < wide < 12 * high and 0.5 * high < tall < 2.2 * high and (column or centred):
+        if 1.2 * high < wide < 12 * high and 0.5 * high < tall < 2.7 * high and (column or centred):
             found.append(box)
     return found
 
