@@ -124,7 +124,7 @@ def page_reading(desk: Desk, document: DocumentRow, page: int) -> PageReading:
     row = next((p for p in pages_of(desk, document) if p.number == page), None)
     if row is None or row.reading_key is None:
         raise NotFound(f"page {page} of {document.id}")
-    from flows.pages import unpacked  # loads the recogniser, which a list of records does not need
+    from flows.pages import unpacked  # loads what opens and cuts files, which a list of records does not need
 
     return unpacked(desk.store.get(row.reading_key))
 

@@ -41,6 +41,8 @@ pytest_plugins = ["catalogue_fixtures"]
 
 
 class TestOpening:
+    # SQLAlchemy says that it cannot compare this one index; it is left out below, and tests/test_known_files.py sees it used.
+    @pytest.mark.filterwarnings("ignore:Skipped unsupported reflection of expression-based index ix_document_versions_sha256")
     def test_migrations_make_the_tables_of_the_code(self, catalogue: Catalogue) -> None:
         from alembic.autogenerate import compare_metadata
         from alembic.migration import MigrationContext

@@ -255,6 +255,22 @@ def test_identities_of_other_issuers_are_linked_by_hand(people):
     assert people.identities.user_of("https://idp.example.vn", "abc") is None
 
 
+def test_an_identity_that_an_issuer_vouched_for_opens_a_session_with_the_roles_of_now(people):
+    """The way a client of OpenID Connect will come, once it has checked the token: no password is asked, none is made."""
+    claims = {"iss": "https://idp.example.vn", "sub": "24400320", "email": "lan@example.vn"}
+    user = lan(people, Role.CHECKER)
+    assert people.identities.user_of(claims["iss"], claims["sub"]) is None, "nobody is made, or known by an address"
+    people.identities.link(claims["iss"], claims["sub"], user, by=ROOT)
+    actor = people.users.actor(people.identities.user_of(claims["iss"], claims["sub"]), via="portal", address="10.0.0.7")
+    secret = people.sessions.begin(actor).secret
+    assert door.session_actor(people, secret).may(Right.CHECK)
+    people.users.take_role(user, Role.CHECKER, by=ROOT)
+    assert not door.session_actor(people, secret).may(Right.CHECK)
+    people.users.set_status(user, UserStatus.DISABLED, by=ROOT)
+    assert door.session_actor(people, secret) is None and people.users.actor(user, via="portal") is None
+    assert [r.action for r in people.audit.rows(object=user)][::-1][2:4] == ["identity_linked", "logged_in"]
+
+
 def test_what_happened_to_people_is_in_the_chain(people):
     user = lan(people, Role.SCANNER)
     door.logout(people, door.login(people, "lan", GOOD, address="10.0.0.7").secret)
