@@ -21,6 +21,7 @@ from storage.catalogue.batches import VIETNAM
 from storage.fold import fold_words
 from storage.people import Units
 from storage.search import Found, Query, TotalIs, search
+from storage.search.terms import agency_key
 
 if TYPE_CHECKING:
     from flows.review import Desk
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 ENDLESS = "Không thời hạn"
 """What a form says of a kind of paper that is in force without limit."""
+PEOPLES_COMMITTEE = "uy ban nhan dan"
+PLACES = ("xa ", "phuong ", "thi tran ", "dac khu ", "huyen ", "quan ", "thi xa ", "thanh pho ", "tinh ")
 
 
 def find(catalogue: Catalogue, query: Query, actor: Actor) -> Found:
@@ -80,9 +83,18 @@ def agency_names(catalogue: Catalogue, agency: str) -> list[str]:
     with the provinces that were merged on 1/7/2025 (NQ 202/2025/QH15) put for each other."""
     units = Units(catalogue)
     found = [agency]
-    for unit in units.find(agency):
+    for unit in (unit for spelled in _spellings(agency) for unit in units.find(spelled)):
         found += [*units.names_of(unit.id), *units.codes_of(unit.id)]
     return list(dict.fromkeys(name for one in found for name in (one, *_other_provinces(one))))
+
+
+def _spellings(agency: str) -> Iterator[str]:
+    """As people call an agency and as the list of units does: `xã An Sơn`, `UBND xã An Sơn`, `Ủy ban nhân dân xã An Sơn`."""
+    yield agency
+    whole = agency_key(agency).replace("_", " ")
+    place = whole.removeprefix(f"{PEOPLES_COMMITTEE} ")
+    if place != whole or whole.startswith(PLACES):
+        yield from dict.fromkeys((f"{PEOPLES_COMMITTEE} {place}", f"ubnd {place}", place))
 
 
 def _other_provinces(name: str) -> Iterator[str]:
