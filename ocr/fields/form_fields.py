@@ -120,6 +120,7 @@ def _unread_entry(
         left = row.tokens[hit.end - 1].box[2]
         right = row.tokens[stop].box[0] if stop < len(row.tokens) else float("inf")
         boxes = [g for g in _gaps_beside(sheet, row, "muc", left) if (g.box[0] + g.box[2]) / 2 < right]
+        boxes = boxes or _gaps_below(sheet, row, row.tokens[hit.start].box[0], right)
         tokens = [Token("", "", g.box, 0.0, row.page, g.handwritten) for g in boxes[:1]]
     if not tokens:
         return None
@@ -137,6 +138,16 @@ def _gaps_beside(sheet: Sheet, row: Row, kind: str, left: float) -> list[GapRead
         if g.kind == kind and g.box[2] > left and abs((g.box[1] + g.box[3]) / 2 - middle) < reach
     ]
     return sorted(found, key=lambda g: g.box[0])
+
+
+def _gaps_below(sheet: Sheet, row: Row, left: float, right: float) -> list[GapReading]:
+    """Entries without a word just below a label that stands between two abscissas."""
+    slack = sheet.line_height
+    return [
+        g
+        for g in sheet.reading.gaps
+        if g.kind == "muc" and left - slack < g.box[0] < min(right, left + slack) and -slack < g.box[1] - row.bottom < slack
+    ]
 
 
 def _date_by_hand(item: Found, sheets: list[Sheet], row: Row, left: float) -> None:

@@ -42,7 +42,7 @@ def _unlabelled_number(heading: Heading, sheet: Sheet, gap: GapReading | None) -
     """A number whose label was not read: the place that ocr.handwriting found for it, or a code in the heading."""
     place = gap or next((g for g in sheet.reading.gaps if g.kind == "so"), None)
     if place is None:
-        return None
+        return _beside_date(heading, sheet)
     middle, reach = (place.box[1] + place.box[3]) / 2, 0.7 * sheet.line_height
     near = [n for n, row in enumerate(sheet.rows) if abs((row.top + row.bottom) / 2 - middle) < reach]
     number = min(near, key=lambda n: abs((sheet.rows[n].top + sheet.rows[n].bottom) / 2 - middle), default=None)
@@ -59,6 +59,26 @@ def _unlabelled_number(heading: Heading, sheet: Sheet, gap: GapReading | None) -
     return number
 
 
+def _beside_date(heading: Heading, sheet: Sheet) -> int | None:
+    """The number stands left of the place and date, on their row (NĐ 30/2020 Annex I): what was made of it there though a
+    stamp or the writing hides its label. It is no more than a proposal."""
+    for number, row in enumerate(sheet.rows):
+        if row.top > 0.4 * sheet.reading.height or heading.motto_row is None:
+            break
+        if number <= heading.motto_row or not re.search(r"ng[a-z]y\b.{1,12}\bth[a-z]ng\b.{1,10}\bn[a-z]m\b", fold(row.text)):
+            continue
+        left = [t for t in row.tokens if t.box[2] < heading.split and t.key]
+        text = " ".join(t.text for t in left)
+        if not re.search(r"\d|[^\W\d_a-zđ]\s?[-–]\s?[A-ZĐÐ]{2}|/", text) or min(t.confidence for t in left) > 0.6:
+            continue  # a line of the agency
+        tail = left[-2:]
+        item = _number_found(tail, row, None)
+        item.valid, item.certainty, item.handwritten = False, 0.1, True
+        heading.fields["so_ky_hieu"] = item
+        return number
+    return None
+
+
 def _in_code(token: Token, row: list[Token]) -> bool:
     """The code of a number, or a part of it behind its slash."""
     return "/" in token.text or any("/" in t.text and 0 <= token.box[0] - t.box[2] < 0.3 * t.height for t in row)
@@ -67,7 +87,7 @@ def _in_code(token: Token, row: list[Token]) -> bool:
 def _is_number_label(row: Row, at: int) -> bool:
     token = row.tokens[at]
     text = fold(token.text)
-    if not re.match(r"^\W*s(?:[o06]\s*[:.;,]*|[eu]\s*[:;])$", text):
+    if not re.match(r"^\W*s(?:[o06]\s*[:.;,]*|[aeu]\s*[:;])$", text):
         return False
     colon = token.text.rstrip().endswith((":", ".", ";")) or (
         at + 1 < len(row.tokens) and row.tokens[at + 1].text[:1] in ":.;"
@@ -159,7 +179,7 @@ def _number_found(tail: list[Token], row: Row, gap: GapReading | None) -> Found:
         plausible = bool(re.fullmatch(r"\d{1,6}[a-zA-Z]?", digits))
         if gap is not None and gap.text and (gap.handwritten >= 0.5 or not plausible):
             value = "/".join([gap.text.split("/")[0], *years, symbol])
-            return Found(value, printed, tokens or row.tokens, "number", valid=True, handwritten=written, pen=pen,
+            return Found(value, printed, tokens or row.tokens, "number", valid=True, handwritten=written or not plausible, pen=pen,
                          source="digits", gap_confidence=gap.confidence)  # fmt: skip
         value = normal_number("/".join([digits or head, *years, symbol]))
         lettered = (
@@ -171,8 +191,8 @@ def _number_found(tail: list[Token], row: Row, gap: GapReading | None) -> Found:
     value = normal_number(tidy(text))
     plausible = bool(re.fullmatch(r"\d{1,6}(?:/\d{4})?|\d{2}[A-Z]\d{6,8}|\d{8,13}(?:-\d{3})?", value))
     if gap is not None and gap.text and (gap.handwritten >= 0.5 or not plausible):
-        return Found(gap.text, printed, tokens or row.tokens, "number", handwritten=written, pen=pen, source="digits",
-                     gap_confidence=gap.confidence)  # fmt: skip
+        return Found(gap.text, printed, tokens or row.tokens, "number", handwritten=written or not plausible, pen=pen,
+                     source="digits", gap_confidence=gap.confidence)  # fmt: skip
     return Found(
         value or None,
         printed,

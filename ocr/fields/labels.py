@@ -8,7 +8,7 @@ last, not from a fixed order, because forms of different years print the parts i
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rapidfuzz.distance import Levenshtein
 
@@ -116,6 +116,7 @@ def _acceptable(label: str, score: float, at_start: bool, colon: bool, first: To
 
 def assign(hits: list[Hit], form: Form) -> tuple[dict[str, Hit], list[Hit]]:
     """Field of each hit by the group opened last. Returns hits by field, and every hit (all of them end values)."""
+    hits = _told_apart(hits, form)
     groups: list[str] = []
     for field in form.fields.values():
         if field.group not in groups:
@@ -132,6 +133,23 @@ def assign(hits: list[Hit], form: Form) -> tuple[dict[str, Hit], list[Hit]]:
         if chosen.group:
             current = chosen.group
     return taken, hits
+
+
+def _told_apart(hits: list[Hit], form: Form) -> list[Hit]:
+    """A label that opens a part and was seen twice, the worse one put to the part whose label looks nearly the same and was
+    not seen (`Họ, chữ đệm, tên người the` is the mother's, not the father's, whose own follows)."""
+    opening = {label for label, names in form.label_fields.items() if any(n and form.fields[n].anchor for n in names)}
+    seen = {hit.label for hit in hits}
+    out = list(hits)
+    for label in opening & seen:
+        same = [at for at, hit in enumerate(out) if hit.label == label]
+        worst = min(same, key=lambda at: out[at].score)
+        if len(same) < 2 or out[worst].score >= max(out[at].score for at in same):
+            continue
+        like = [other for other in opening - seen if Levenshtein.normalized_similarity(label, other) >= 0.8]
+        if like:
+            out[worst] = replace(out[worst], label=max(like, key=lambda o: Levenshtein.normalized_similarity(label, o)))
+    return out
 
 
 def _choose(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import statistics
 from functools import cache
 
 import numpy as np
@@ -47,21 +48,22 @@ def annotate(reading: PageReading, pixels: np.ndarray) -> PageReading:
     if pixels.dtype != np.uint8 or pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[2] != 3):
         raise ValueError(f"need uint8 (H, W) or (H, W, 3), got {pixels.dtype} {pixels.shape}")
     words = reading.words
-    odds = _judge().odds([cut_out(pixels, box, 0.08 * (box[3] - box[1])) for box in _boxes_in_rows(words)])
+    rows = rows_of(words)
+    odds = _judge().odds([cut_out(pixels, box, 0.08 * (box[3] - box[1])) for box in _boxes_in_rows(words, rows)])
     for index, word in enumerate(words):
         if not any(c.isalnum() for c in word.text):
             odds[index] = (
                 min(odds[index], 0.0) - 1.0
             )  # a dash or a speck has no hand of its own; its neighbours tell
-    hand = _smooth(words, odds)
-    filled = _filled_in(words)
+    hand = _smooth(words, rows, odds)
+    filled = _filled_in(words, rows)
     form = len(filled) >= _MANY and bool(np.mean(hand[filled] > 0.5) > 0.5)
     if form:
         # a form filled in by hand: what follows its labels is written, though some of it may look like print
         odds[filled] += _FORM_ODDS
-        hand = _smooth(words, odds)
+        hand = _smooth(words, rows, odds)
     gaps: list[tuple[Gap, GapReading]] = []
-    for group in _grouped(find_gaps(words, pixels.shape[0])):
+    for group in _grouped(find_gaps(words, pixels.shape[0], rows)):
         read = [(gap, _read_gap(gap, pixels, _FORM_ODDS if form else 0.0)) for gap in group]
         by_hand = any(found.text and found.handwritten >= 0.5 for _, found in read)
         if not by_hand and (group[0].kind == "ngay_thang_nam" or any(g.kind == group[0].kind for g, _ in gaps)):
@@ -74,7 +76,7 @@ def annotate(reading: PageReading, pixels: np.ndarray) -> PageReading:
     marked = [
         w.model_copy(update={"handwritten": round(float(p), 4)}) for w, p in zip(words, hand, strict=True)
     ]
-    entries = unread_entries(words, pixels, _judge(), form)
+    entries = unread_entries(words, rows, pixels, _judge(), form)
     if not any(gap.kind == "so" for gap, _ in gaps) and (number := unread_number(words, pixels, _judge())):
         entries.append(number)
     return reading.model_copy(
@@ -82,12 +84,12 @@ def annotate(reading: PageReading, pixels: np.ndarray) -> PageReading:
     )
 
 
-def _boxes_in_rows(words: list[Word]) -> list[Box]:
+def _boxes_in_rows(words: list[Word], rows: list[list[int]]) -> list[Box]:
     """Boxes of the words, cut to their row: near rules of tables the boxes of an engine swell."""
     boxes = [w.box for w in words]
-    for row in rows_of(words):
-        tops, bottoms = [boxes[i][1] for i in row], [boxes[i][3] for i in row]
-        top, bottom = float(np.median(tops)), float(np.median(bottoms))
+    for row in rows:
+        top = statistics.median(boxes[i][1] for i in row)
+        bottom = statistics.median(boxes[i][3] for i in row)
         slack = 0.4 * (bottom - top)
         for i in row:
             left, above, right, below = boxes[i]
@@ -97,11 +99,11 @@ def _boxes_in_rows(words: list[Word]) -> list[Box]:
     return boxes
 
 
-def _filled_in(words: list[Word]) -> list[int]:
+def _filled_in(words: list[Word], rows: list[list[int]]) -> list[int]:
     """Numbers of the words that stand behind a label with a colon: up to the next wide gap, and on the row below."""
     out: list[int] = []
     inside = False
-    for row in rows_of(words):
+    for row in rows:
         labels = any(words[i].text.endswith(":") for i in row)
         inside = inside and not labels
         for place, index in enumerate(row):
@@ -119,11 +121,11 @@ def _filled_in(words: list[Word]) -> list[int]:
     return out
 
 
-def _smooth(words: list[Word], odds: np.ndarray) -> np.ndarray:
+def _smooth(words: list[Word], rows: list[list[int]], odds: np.ndarray) -> np.ndarray:
     """Probability of handwriting of each word given its own look and its neighbours in the row (two-state chain)."""
     out = np.zeros(len(words))
     odds = np.clip(odds, -5.0, 5.0)  # no single look is surer than its neighbours together
-    for row in rows_of(words):
+    for row in rows:
         seen = np.stack([np.zeros(len(row)), odds[row]], axis=1)
         weights = np.exp(seen - seen.max(axis=1, keepdims=True))
         stay = []

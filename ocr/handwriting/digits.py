@@ -15,6 +15,8 @@ import cv2
 import numpy as np
 import onnxruntime as ort
 
+from ocr.handwriting.levels import percentiles
+
 CHARS = "0123456789/-.?"
 """What the network spells; class 0 of its output is the CTC blank. ``?`` stands for any letter."""
 HEIGHT = 32
@@ -54,7 +56,8 @@ def to_grey(crop: np.ndarray) -> np.ndarray:
 
 
 def _contrast(grey: np.ndarray) -> float:
-    return float(np.percentile(grey, 90)) - float(np.percentile(grey, 1))
+    high, low = percentiles(grey, 90, 1)
+    return high - low
 
 
 def prepare(crop: np.ndarray) -> np.ndarray:

@@ -17,7 +17,7 @@ from rapidfuzz import fuzz
 from schemas.page import Box, Word
 
 _NUMBER_LABEL = re.compile(
-    r"^[^\w$]{0,2}[s$5](?:[ốôóòỏõọồổỗộơớờởỡợo6ö]\s*[:;.,]*|[eéèẽêếềểễệuúùủũụưứừửữự]\s*[:;])", re.IGNORECASE
+    r"^[^\w$]{0,2}[s$5](?:[ốôóòỏõọồổỗộơớờởỡợo6ö]\s*[:;.,]*|[aáàãảạăâeéèẽêếềểễệuúùủũụưứừửữự]\s*[:;])", re.IGNORECASE
 )
 _SLASH_CODE = re.compile(r"[/⁄1lí|i]?[/⁄]\s*[A-ZĐÐ][A-ZĐÐa-z]")
 _DASH_CODE = re.compile(r"[A-ZĐÐ]{2,}[A-Za-z]?\s?[-–—][A-ZĐÐ]")
@@ -89,11 +89,11 @@ def rows_of(words: list[Word]) -> list[list[int]]:
     return [sorted(group, key=lambda i: words[i].box[0]) for _, _, group in sorted(rows, key=lambda r: r[0])]
 
 
-def find_gaps(words: list[Word], height: float) -> list[Gap]:
+def find_gaps(words: list[Word], height: float, in_rows: list[list[int]] | None = None) -> list[Gap]:
     """Gaps of a page `height` pixels high, none without labels: at most one of a number; day, month and year of the line
-    of place and date, and of other dates behind a label where the recogniser failed; one of kind `ngay_thang_nam` for
+    of place and date, and of other dates that may be filled in; one of kind `ngay_thang_nam` for
     each `Ngày, tháng, năm ...:` row. The line of place and date comes before the other dates."""
-    rows = [[_Item(i, words[i], plain(words[i].text)) for i in row] for row in rows_of(words)]
+    rows = [[_Item(i, words[i], plain(words[i].text)) for i in row] for row in in_rows or rows_of(words)]
     gaps: list[Gap] = []
     numbers = [found for row in rows for found in _number_gaps(row, height)]
     numbers = numbers or [found for row in rows for found in _unlabelled_numbers(row, height)]
@@ -105,7 +105,7 @@ def find_gaps(words: list[Word], height: float) -> list[Gap]:
     if heading:
         gaps += heading[1]
     for found in dates:
-        if found is not heading and _odd(found[1]):
+        if found is not heading:
             gaps += found[1]
     for row in rows:
         gaps += _full_dates(row)
@@ -284,8 +284,8 @@ def _begins(item: _Item, label: str, char_width: float) -> bool:
 
 
 def _date_gaps(row: list[_Item], page_height: float, text_right: float) -> list[tuple[float, list[Gap]]]:
-    """Gaps of the dates in a row, each with how much it looks like the line of place and date; 0 or less: a date in a
-    registration row, which is worth reading only where the page's recogniser failed."""
+    """Gaps of the dates in a row, each with how much it looks like the line of place and date; 0: one in a registration
+    row, behind its label, or one that the page's recogniser did not read surely."""
     out = []
     for place, item in enumerate(row):
         if not _holds(item, "ngay") or item.word.text.endswith((",", ";", ":")):
@@ -310,7 +310,7 @@ def _date_gaps(row: list[_Item], page_height: float, text_right: float) -> list[
         if opening and closing:
             score = (1.0 if before is not None else 0.2) + (1.5 if where < _UPPER_PART else 0.0) - where
             out.append((max(score, 0.01), trio))
-        elif _may_be_filled_in(before) and _odd(trio):
+        elif _may_be_filled_in(before) and (_odd(trio) or (before is not None and before.word.text.endswith((":", ",")))):
             out.append((0.0, trio))
     return out
 

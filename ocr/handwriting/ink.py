@@ -16,6 +16,7 @@ import onnxruntime as ort
 
 HEIGHT = 24
 WIDTH = 72
+_CHANNELS = np.array([0, 256, 512])
 WEIGHTS = Path(__file__).with_name("ink.onnx")
 
 
@@ -29,13 +30,13 @@ def windows(crop: np.ndarray) -> list[np.ndarray]:
     height, width = crop.shape[:2]
     target = max(4, min(4 * WIDTH, round(width * HEIGHT / height)))
     method = cv2.INTER_AREA if height > HEIGHT else cv2.INTER_LINEAR
-    small = cv2.resize(crop[..., :3], (target, HEIGHT), interpolation=method).astype(np.float32)
+    small = cv2.resize(crop[..., :3], (target, HEIGHT), interpolation=method)
     # white balance and stretch: the paper of this word becomes 0, its darkest ink about 1
     count = HEIGHT * target
     high, low = int(0.85 * count), int(0.02 * count)
-    flat = small.reshape(count, 3)
-    ordered = np.partition(flat, (low, high), axis=0)
-    paper, ink = ordered[high], ordered[low]
+    # counting the levels of all three channels at once is many times faster than sorting them
+    levels = np.bincount((small.reshape(count, 3) + _CHANNELS).ravel(), minlength=768).reshape(3, 256).cumsum(axis=1)
+    paper, ink = (levels <= high).sum(axis=1, dtype=np.float32), (levels <= low).sum(axis=1, dtype=np.float32)
     scale = max(50.0, float((paper - ink).max()))
     dark = np.clip((paper - small) / scale, 0.0, 1.2).transpose(2, 0, 1)
     if target <= WIDTH:

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from ocr.handwriting.digits import to_grey
+from ocr.handwriting.levels import percentiles
 from schemas.page import Box
 
 
@@ -18,17 +19,17 @@ def cut_out(pixels: np.ndarray, box: Box, margin: float) -> np.ndarray:
     ]
 
 
-def marks(crop: np.ndarray) -> np.ndarray:
-    """Ink of a crop without rules, dot leaders and dust, bool (H, W)."""
+def marks(crop: np.ndarray, least: float = 0.22) -> np.ndarray:
+    """Ink of a crop without rules, dot leaders and dust, bool (H, W): what is higher than a share `least` of the crop."""
     grey = to_grey(crop)
     if not grey.size:
         return np.zeros(grey.shape, bool)
-    paper = float(np.percentile(grey, 85))
+    [paper] = percentiles(grey, 85)
     ink = grey < paper - max(45.0, 0.4 * (paper - float(grey.min())))
     count, labels, stats, _ = cv2.connectedComponentsWithStats(ink.astype(np.uint8), connectivity=8)
     high = crop.shape[0]
     keep = np.zeros(count, bool)
-    keep[1:] = stats[1:, cv2.CC_STAT_HEIGHT] > 0.22 * high
+    keep[1:] = stats[1:, cv2.CC_STAT_HEIGHT] > least * high
     return keep[labels]
 
 
@@ -37,7 +38,7 @@ def without_slivers(crop: np.ndarray) -> np.ndarray:
     grey = to_grey(crop).copy()
     if not grey.size:
         return grey
-    paper = float(np.percentile(grey, 85))
+    [paper] = percentiles(grey, 85)
     ink = (grey < paper - max(30.0, 0.25 * (paper - float(grey.min())))).astype(np.uint8)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
     for n in range(1, count):
