@@ -16,12 +16,14 @@ def list_batches(
     context: typer.Context,
     as_json: bool = typer.Option(False, "--json", help="In ra một tài liệu JSON. / One JSON document."),
 ) -> int:
+    from flows.people import sees_batch
     from flows.review import open_desk
     from schemas.texts import BATCH_STATUSES
 
-    context.obj.actor((Right.SCAN, Right.REPORT))
+    actor = context.obj.actor((Right.SCAN, Right.REPORT))
     with open_desk(context.obj.settings()) as desk:
-        summaries = [desk.catalogue.batch_summary(batch.id) for batch in desk.catalogue.batches()]
+        seen = [b for b in desk.catalogue.batches() if sees_batch(actor, b.unit or "", b.made_by or "")]
+        summaries = [desk.catalogue.batch_summary(batch.id) for batch in seen]
     if as_json:
         print_json({"total": len(summaries), "batches": [_json(s) for s in summaries]})
     elif not summaries:
@@ -43,11 +45,13 @@ def close(
     reason: str = typer.Option(..., "--reason", metavar="LÝ_DO", help="Vì sao số trang khác. / Why the count differs."),
     who: str = typer.Option(None, "--user", metavar="TÊN", help="Người thực hiện. / Who does it."),
 ) -> None:
+    from flows.people import require_batch
     from flows.review import open_desk
 
-    name = context.obj.actor(Right.SCAN, who).who
+    actor = context.obj.actor(Right.SCAN, who)
     with open_desk(context.obj.settings()) as desk:
-        summary = desk.catalogue.finish_batch(batch, who=name, mismatch_reason=reason)
+        require_batch(desk.catalogue, actor, Right.SCAN, batch)
+        summary = desk.catalogue.finish_batch(batch, who=actor.who, mismatch_reason=reason)
     say(f"Đã đóng lô {summary.batch.id}: {summary.pages_in} trang, khai báo {summary.declared_pages or 'không'}.")
 
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import typer
 
 from cli.call import NEEDS_PERSON, Call
 from cli.progress import Shown
 from cli.terminal import clean, moment, place, print_json, say, table
-from schemas.people import Right
+from schemas.people import Right, current_actor
+
+if TYPE_CHECKING:
+    from flows.review import Desk
+    from storage.catalogue import QuarantineRow
 
 app = typer.Typer(help="Tệp và trang bị cách ly. / Files and pages set aside.", no_args_is_help=True)
 _ID = typer.Argument(..., metavar="MÃ", help="Mã cách ly. / Id of the entry.")
@@ -21,13 +27,16 @@ def list_entries(
     everything: bool = typer.Option(False, "--all", help="Cả những mục đã quyết định. / Decided ones too."),
     as_json: bool = typer.Option(False, "--json", help="In ra một tài liệu JSON. / One JSON document."),
 ) -> int:
+    from flows.people import sees_batch, unit_of
     from flows.review import open_desk
     from schemas.texts import QUARANTINE_STATUSES
     from storage.catalogue import QuarantineStatus
 
-    context.obj.actor(Right.SCAN)
+    actor = context.obj.actor(Right.SCAN)
     with open_desk(context.obj.settings()) as desk:
         entries = desk.catalogue.quarantine_list(batch, None if everything else QuarantineStatus.OPEN)
+        seen = {b: sees_batch(actor, *unit_of(desk.catalogue, b)) for b in {entry.batch for entry in entries}}
+        entries = [entry for entry in entries if seen[entry.batch]]
     if as_json:
         print_json({"total": len(entries), "entries": [_json(entry) for entry in entries]})
     elif not entries:
@@ -55,12 +64,12 @@ def show(
     entry: str = _ID,
     as_json: bool = typer.Option(False, "--json", help="In ra một tài liệu JSON. / One JSON document."),
 ) -> None:
-    from flows.review import open_desk, quarantine_entry
+    from flows.review import open_desk
     from schemas.texts import QUARANTINE_STATUSES
 
     context.obj.actor(Right.SCAN)
     with open_desk(context.obj.settings()) as desk:
-        found = quarantine_entry(desk, entry)
+        found = _entry(desk, entry)
     if as_json:
         print_json(_json(found))
         return
@@ -85,12 +94,12 @@ def retry(
 ) -> int:
     from cli.summary import print_summary
     from flows.digitise import continue_batch
-    from flows.review import open_desk, quarantine_entry
+    from flows.review import open_desk
 
     call: Call = context.obj
     settings, name = call.settings(), call.actor(Right.SCAN, who).who
     with open_desk(settings) as desk:
-        found = quarantine_entry(desk, entry)
+        found = _entry(desk, entry)
         desk.catalogue.quarantine_retry(found.id, name, reason)
         with Shown() as progress:
             result = continue_batch(
@@ -107,13 +116,23 @@ def drop(
     reason: str = typer.Option(..., "--reason", metavar="LÝ_DO", help="Lý do. / Reason."),
     who: str = _WHO,
 ) -> None:
-    from flows.review import open_desk, quarantine_entry
+    from flows.review import open_desk
 
     name = context.obj.actor(Right.SCAN, who).who
     with open_desk(context.obj.settings()) as desk:
-        found = quarantine_entry(desk, entry)
+        found = _entry(desk, entry)
         desk.catalogue.quarantine_drop(found.id, name, reason)
     say(f"Đã bỏ {found.id} ({place(found.path)}). Bản gốc nếu đã nhận vẫn được giữ.")
+
+
+def _entry(desk: Desk, entry: str) -> QuarantineRow:
+    """An entry of a batch that whoever types this may see. Raises NotFound, NotAllowed."""
+    from flows.people import require_batch
+    from flows.review import quarantine_entry
+
+    found = quarantine_entry(desk, entry)
+    require_batch(desk.catalogue, current_actor(), Right.SCAN, found.batch)
+    return found
 
 
 def _json(entry) -> dict:

@@ -15,6 +15,7 @@ from schemas.signing import Role
 
 app = typer.Typer(no_args_is_help=True, help="Ký số hồ sơ đã số hoá. / Sign digitised records.")
 _ROLES = {"scanner": "người sao chụp", "certifier": "người thực hiện chứng thực", "agency": "cơ quan"}
+_NEEDS = {Role.SCANNER: Right.SIGN, Role.AGENCY: Right.REGISTER}
 
 
 def ask_pin(role: Role, what: str) -> str:
@@ -44,14 +45,19 @@ def sign_a_batch(
     who: str = typer.Option(None, "--user", metavar="TÊN", help="Người duyệt ký. / Who approves."),
 ) -> int:
     from flows.copies_desk import open_copy_desk
+    from flows.people import require_batch
     from flows.sign_batch import ORDER, sign_batch
 
     call: Call = context.obj
     if role and role not in [str(r) for r in ORDER]:
         raise WrongUse(f"--role {clean(role)}: scanner, agency")
-    roles = [Role(role)] if role else list(ORDER)
-    name = call.actor(Right.SIGN, who).who
+    actor = call.actor((Right.SIGN, Right.REGISTER), who)
+    # Without --role: what this person may sign; the agency's key is the registrar's (NĐ 30/2020 Điều 32).
+    roles = [Role(role)] if role else [r for r in ORDER if actor.may(_NEEDS[r])]
+    name = actor.who
     with open_copy_desk(call.settings(), who=name, ask_pin=ask_pin) as desk:
+        for one in roles:
+            require_batch(desk.catalogue, actor, _NEEDS[one], batch)
         count = len(desk.catalogue.documents(desk.catalogue.batch(batch).id))
         signers = ", ".join(_ROLES[r] for r in roles)
         if not yes and not typer.confirm(

@@ -231,6 +231,24 @@ def require_document(catalogue: Catalogue, actor: Actor, right: Right, document:
         raise NotAllowed(str(right), unit=unit, object=document)
 
 
+_BEYOND_SCANNING = (Right.SEARCH, Right.CHECK, Right.REPORT)
+
+
+def sees_batch(actor: Actor, unit: str = WITHOUT_UNIT, made_by: str = "") -> bool:
+    """Who has nothing but the right to scan (outsourced operators) sees only the stacks that they took in themselves: names of
+    files may be names of people."""
+    own = bool(made_by) and made_by == actor.id and actor.may(Right.SCAN)
+    return own or any(actor.may(right, unit) for right in _BEYOND_SCANNING)
+
+
+def require_batch(catalogue: Catalogue, actor: Actor, right: Right, batch: str) -> None:
+    """The right for the unit of a batch that the actor may see. Raises NotAllowed, NotFound."""
+    unit, made_by = unit_of(catalogue, batch)
+    if not sees_batch(actor, unit, made_by):
+        raise NotAllowed(str(right), unit=unit, object=batch)
+    require_document(catalogue, actor, right, batch)
+
+
 def sees_personal(actor: Actor, unit: str = WITHOUT_UNIT, made_by: str = "") -> bool:
     """Also to be asked for pictures of pages and for PDFs: those cannot be masked."""
     own = bool(made_by) and made_by == actor.id and actor.may(Right.SCAN)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from made_catalogue import field, paper, recorded
+from made_catalogue import field, paper, recorded, source
 
 from cli.home import make_home
 from cli.main import main
@@ -17,7 +18,7 @@ from flows import people as door
 from flows.doctor import Result, examine
 from flows.export import record_facts
 from flows.masking import masked_value, personal_class, without_numbers
-from schemas.people import Actor, Grant, Right, Role, _acting
+from schemas.people import Actor, Grant, Right, Role, _acting, working_as
 from schemas.people_errors import NotAllowed
 from schemas.settings import Settings, load_settings
 from schemas.signing_errors import TimestampUnavailable
@@ -121,6 +122,61 @@ class TestWhoSitsHere:
         with pytest.raises(SystemExit):
             main(["find", "anh", "--home", str(home)])
         assert record not in capsys.readouterr().out, "only what they scanned themselves"
+
+
+    def test_an_operator_sees_and_decides_on_no_stack_but_their_own(self, office: Settings, home, monkeypatch, capsys) -> None:
+        """Names of files are names of people."""
+        with_users(office, thue=(Role.OPERATOR,), lan=(Role.SCANNER, Role.ADMINISTRATOR))
+        stacks = {}
+        with door.open_people(office) as people:
+            for login in ("thue", "lan"):
+                user = people.users.get(login)
+                with working_as(people.users.actor(user.id, via="cli")):
+                    batch = people.catalogue.start_batch(f"hồ sơ {login}", who=login).id
+                    file = people.catalogue.add_file(batch, f"Nguyễn Thị Ánh {login}.pdf", source())
+                    entry = people.catalogue.quarantine_add(file.id, "empty_file")
+                stacks[login] = (batch, entry.id)
+
+        def run(who: str, *command: str) -> tuple[int, str]:
+            monkeypatch.setattr(door, "os_login", lambda: who)
+            with pytest.raises(SystemExit) as left:
+                main([*command, "--home", str(home)])
+            said = capsys.readouterr()
+            return left.value.code, said.out + said.err
+
+        listed = {
+            who: [item["id"] for item in json.loads(run(who, kind, "list", "--json")[1])[name]]
+            for who in stacks
+            for kind, name in (("batch", "batches"),)
+        }
+        assert listed == {"thue": [stacks["thue"][0]], "lan": [stacks["lan"][0], stacks["thue"][0]]}
+        assert "lan.pdf" not in run("thue", "quarantine", "list")[1] and "lan.pdf" in run("lan", "quarantine", "list")[1]
+        batch, entry = stacks["lan"]
+        for command in (
+            ("quarantine", "show", entry), ("quarantine", "retry", entry), ("quarantine", "drop", entry, "--reason", "x"),
+            ("batch", "close", batch, "--reason", "x"),
+        ):  # fmt: skip
+            code, said = run("thue", *command)
+            assert code == 3 and "not_allowed" in said and "Ánh" not in said, command
+        assert run("thue", "quarantine", "show", stacks["thue"][1])[0] == 0
+        assert run("lan", "quarantine", "drop", stacks["thue"][1], "--reason", "tệp rỗng")[0] == 0
+
+    def test_who_scans_does_not_sign_for_the_agency(self, office: Settings, home, monkeypatch, capsys) -> None:
+        """The agency's key is the registrar's (NĐ 30/2020 Điều 32)."""
+        with_users(office, quet=(Role.SCANNER,), thu=(Role.REGISTRAR,), lan=(Role.ADMINISTRATOR,))
+        with Catalogue.open(office.database) as catalogue:
+            batch = catalogue.start_batch("lô").id
+
+        def sign(who: str, *more: str) -> tuple[int, str]:
+            monkeypatch.setattr(door, "os_login", lambda: who)
+            with pytest.raises(SystemExit) as left:
+                main(["sign", "batch", batch, *more, "--home", str(home)])
+            return left.value.code, capsys.readouterr().err
+
+        code, said = sign("quet", "--role", "agency", "--yes")
+        assert code == 3 and "not_allowed" in said and "register" in said
+        monkeypatch.setattr("typer.confirm", lambda text, **_: print(text, file=sys.stderr))
+        assert "(người sao chụp)" in sign("quet")[1] and "(người sao chụp, cơ quan)" in sign("thu")[1]
 
 
 class TestMasking:
