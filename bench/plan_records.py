@@ -117,9 +117,23 @@ def _lives(connection: sa.Connection, made: list[tuple[str, datetime, str]]) -> 
     ):  # fmt: skip
         if rows:
             connection.execute(table.insert(), rows)
+    _mark(connection)
     for state, some in states.items():
         for document in some:
             connection.execute(c.documents.update().where(c.documents.c.id == document).values(status=state))
+
+
+def _mark(connection: sa.Connection) -> None:
+    """What triggers put beside records; PostgreSQL does without them while it loads."""
+    d, e, v = c.documents.c, c.events.c, c.document_versions.c
+    for column, query in (
+        (d.signed_at, sa.select(v.document, v.made)),
+        (d.synchronised_at, sa.select(e.object, e.at).where(e.what == "synchronised")),
+        (d.checked_at, sa.select(e.object, e.at).where(e.what.in_(("document_confirmed", "document_rejected")))),
+    ):
+        rows = [{"which": document, "moment": at} for document, at in connection.execute(query)]
+        mark = c.documents.update().where(d.id == sa.bindparam("which"), column.is_(None)).values({column: sa.bindparam("moment")})
+        connection.execute(mark, rows)
 
 
 def _event(document: str, at: datetime, who: str, what: str) -> dict:
@@ -145,7 +159,7 @@ _ENDED = {
     reuses: ("id", "document", "dossier"), c.sources: ("name",),
 }  # fmt: skip
 _HASHES = {c.documents: "source", c.sources: "sha256"}
-_TIMES = ("created", "changed", "made", "at")
+_TIMES = ("created", "changed", "made", "at", "signed_at", "synchronised_at", "checked_at")
 
 
 def _copy(connection: sa.Connection, table: sa.Table, where: str, month: int) -> sa.TextClause:

@@ -20,7 +20,7 @@ from storage.plan import dossiers as d
 from storage.plan import work
 from storage.plan.indicators import COUNTS, raw_counts
 from storage.plan.lists import PlanLists
-from storage.plan.progress import reached, simulated
+from storage.plan.progress import recorded, simulated
 
 _ROMAN = ("I", "II", "III", "IV")
 INDICATORS = {
@@ -169,9 +169,9 @@ def _recent(plan: Plan, connection: Connection, as_of: datetime) -> dict[tuple[s
     """(agency that carries it, kind) → records of the last days."""
     since, today = as_of - timedelta(days=plan.settings.plan.pace_days), as_of.astimezone(VIETNAM).date()
     found: dict[tuple[str, str], int] = {}
-    for (unit, _, kind), counts in reached(connection, as_of, since=since).items():
+    for (unit, kind), count in recorded(connection, since, as_of).items():
         carried = plan.offices.carrying(plan.offices.code(unit), today, as_of)
-        found[carried, kind] = found.get((carried, kind), 0) + counts.digitised
+        found[carried, kind] = found.get((carried, kind), 0) + count
     return found
 
 

@@ -293,12 +293,13 @@ def _corrections(figures: ReportFigures) -> Section:
             Column("Trường", TEXT, width=2.6),
             Column("Đã sửa", sum=True),
             Column("Trong đó viết tay", sum=True),
-            Column("Số trường đã đọc", COUNT),
+            Column("Giấy tờ cùng loại trong kỳ", COUNT),
             Column("Tỷ lệ sửa %", PERCENT),
         ),
         tuple(
             (
-                x.kind_name or x.kind, field_name(x.field), x.corrected, x.handwritten, x.read, 100 * x.corrected / x.read if x.read else None,
+                x.kind_name or x.kind, field_name(x.field), x.corrected, x.handwritten, x.recorded,
+                100 * x.corrected / x.recorded if x.recorded else None,
             )
             for x in figures.corrections
         ),

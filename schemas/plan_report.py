@@ -115,8 +115,8 @@ class CorrectionCause(_Frozen):
     kind_name: str = ""
     field: str
     corrected: int
-    read: int
-    """Fields of this name and kind recorded in the period; the share tells more than the count."""
+    recorded: int
+    """Records of this kind of the period; the share tells more than the count."""
     handwritten: int
 
 

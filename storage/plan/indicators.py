@@ -12,7 +12,6 @@ from schemas.register import BookKind, EntryState
 from storage.catalogue import tables as c
 from storage.plan import tables as t
 from storage.plan.moments import counts_at, in_use_at, taken_at
-from storage.plan.progress import SIGNED, SYNCHRONISED
 from storage.plan.work import Within
 from storage.register import tables as r
 from storage.reuse.tables import reuses
@@ -36,15 +35,13 @@ def raw_counts(
     units: Collection[str] | None = None,
     within: Within | None = None,
 ) -> dict[str, int]:
-    p, d, v, e = t.cases.c, c.documents.c, c.document_versions.c, c.events.c
+    p, d = t.cases.c, c.documents.c
     first, last = period.first.isoformat(), period.last.isoformat()
     of_list = (p.kind_of_list == ListKind.DOSSIERS) & counts_at(as_of)
     if units is not None:
         of_list &= p.unit.in_(sorted(units))
     received = of_list & p.received.between(first, last)
     resolved = of_list & (p.state == CaseState.RESOLVED) & p.finished.between(first, last)
-    signed = sa.exists().where(v.document == d.id, v.why.in_(SIGNED), v.made <= as_of)
-    synchronised = d.id.in_(sa.select(e.object).where(e.what == SYNCHRONISED, e.at <= as_of))
     reused = p.dossier_code.in_(sa.select(reuses.c.dossier).where(reuses.c.at <= as_of))
     copies = (
         sa.select(sa.func.count())
@@ -61,10 +58,10 @@ def raw_counts(
     queries = {
         "received": _count(received),
         "resolved": _count(resolved),
-        "resolved_with_result": _with_record(resolved, as_of, signed),
+        "resolved_with_result": _with_record(resolved, as_of, d.signed_at <= as_of),
         "dossiers_digitised": _with_record(received, as_of),
         "dossiers_reusing": _count(received & reused),
-        "dossiers_synchronised": _with_record(received, as_of, synchronised),
+        "dossiers_synchronised": _with_record(received, as_of, d.synchronised_at <= as_of),
         "electronic_copies": copies,
     }
     return {name: connection.scalar(query) or 0 for name, query in queries.items()}

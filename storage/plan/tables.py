@@ -163,6 +163,8 @@ sa.Index("ix_events_what_at", t.events.c.what, t.events.c.at)
 
 # Counting a million records reads these alone, not the records with their texts.
 _d, _v = t.documents.c, t.document_versions.c
-sa.Index("ix_documents_counted", _d.batch, _d.type, _d.status, _d.superseded, _d.created, _d.id)
-sa.Index("ix_documents_dossier", _d.dossier_code, _d.status, _d.superseded, _d.created, _d.id)
-sa.Index("ix_document_versions_why", _v.document, _v.why, _v.made)
+_in_use = (_d.status, _d.superseded, _d.created)
+sa.Index("ix_documents_counted", _d.batch, _d.type, *_in_use, _d.signed_at, _d.synchronised_at, _d.id)
+sa.Index("ix_documents_dossier", _d.dossier_code, *_in_use, _d.signed_at, _d.synchronised_at, _d.id)
+sa.Index("ix_documents_created", _d.created, _d.status, _d.superseded, _d.batch, _d.type, _d.checked_at, _d.id)
+sa.Index("ix_document_versions_why", _v.why, _v.made, _v.who, _v.document)
