@@ -5,10 +5,14 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import signal
 import tempfile
 
 for name in [name for name in os.environ if name.startswith(("PREFECT_", "SOHOA_"))]:
     del os.environ[name]  # a developer's own server or home folder must not change a verdict
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # begun with nohup or &: what the tests start would not hear Ctrl-C
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # One folder a process, so that parallel test processes never share Prefect's database.
 _prefect_home = tempfile.mkdtemp(prefix="sohoa-prefect-")

@@ -252,7 +252,7 @@ class _CscHandler(BaseHTTPRequestHandler):
         if after and [one for one, _ in self.server.seen].count(after[0]) > after[1]:
             fault = "down"
         if fault == "slow":
-            time.sleep(1.5)
+            time.sleep(3)
         if fault == "down":
             return self._say(503, {})
         if fault == "html":
@@ -409,7 +409,7 @@ def test_remote_too_slow(service):
     begun = time.monotonic()
     with pytest.raises(RemoteSigningUnavailable):
         remote(service, timeout=0.3)
-    assert time.monotonic() - begun < 1.4
+    assert time.monotonic() - begun < 2.9
 
 
 def test_remote_not_there():

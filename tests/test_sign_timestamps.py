@@ -40,7 +40,7 @@ class _Handler(BaseHTTPRequestHandler):
         assert self.headers["Content-Type"] == "application/timestamp-query"
         fault = self.server.fault
         if fault == "slow":
-            time.sleep(1.5)
+            time.sleep(3)
         if fault == "down":
             return self._send(503, b"")
         if fault == "html":
@@ -116,7 +116,7 @@ def test_slow(authority):
     begun = time.monotonic()
     with pytest.raises(TimestampUnavailable):
         signed(HttpTimeStamper(authority.url, 0.3))
-    assert time.monotonic() - begun < 1.4
+    assert time.monotonic() - begun < 2.9
 
 
 def test_not_there():
