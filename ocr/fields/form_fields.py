@@ -39,6 +39,8 @@ def read_form_fields(sheets: list[Sheet], kind: Kind, form: Form) -> dict[str, F
         item = _found(field, parts, hit.score) if parts else None
         if item is None and (unread := _unread_entry(field, rows, hit, hits, sheets)):
             found[name] = unread
+            if field.kind is ValueKind.DATE:
+                _date_by_hand(unread, sheets, rows[hit.row], rows[hit.row].tokens[hit.end - 1].box[2])
         elif item is not None:
             last = next(i for i, row in enumerate(rows) if parts[-1][-1] in row.tokens)
             if field.rows > 1 and unread_continuation(rows, last, label_rows):
@@ -55,7 +57,7 @@ def read_form_fields(sheets: list[Sheet], kind: Kind, form: Form) -> dict[str, F
         if field.patterns and (field.first or name not in found or not found[name].valid):
             item = _by_pattern(field, text, rows, taken.get(field.after), hits)
             if item is None and name not in found:
-                item = _written_behind_word(field, rows, taken.get(field.after))
+                item = _written_behind_word(field, rows, taken.get(field.after), sheets)
             if item is not None:
                 found[name] = item
     return found | find_unread_rows(form, rows, taken, found)
@@ -71,24 +73,35 @@ def _doubt_lost_groups(form: Form, taken: dict[str, Hit], found: dict[str, Found
             item.certainty = min(item.certainty, 0.4)
 
 
+_NUMBER_LEADS = ("so", "s6", "s0")
 _LEADS = {ValueKind.DATE: "ngay", ValueKind.NUMBER: "so", ValueKind.CODE: "so"}
 
 
-def _written_behind_word(field: FieldForm, rows: list[Row], after: Hit | None) -> Found | None:
-    """An entry by hand that no pattern fits, behind its printed word in the rows of a label (`Số: 2?6 ngày 1/-2~20`)."""
+def _written_behind_word(field: FieldForm, rows: list[Row], after: Hit | None, sheets: list[Sheet]) -> Found | None:
+    """An entry by hand that no pattern fits, behind its printed word in the rows of a label (`Số: 2?6 ngày 1/-2~20`), or in
+    a row that begins so where the label itself was lost."""
     lead = _LEADS.get(field.kind)
-    if lead is None or after is None:
+    if lead is None or not field.after:
         return None
-    tokens = [t for row in rows[after.row : after.row + 4] for t in row.tokens]
-    start = tokens.index(rows[after.row].tokens[after.end - 1]) + 1
+    if after is None:
+        near, start = [row for row in rows if row.tokens[0].key in _NUMBER_LEADS and row.tokens[0].text.endswith(":")], 0
+    else:
+        near = rows[after.row : after.row + 4]
+        start = near[0].tokens.index(near[0].tokens[after.end - 1]) + 1
+    tokens = [t for row in near for t in row.tokens]
     for at in range(start, len(tokens)):
-        if tokens[at].key != lead:
+        if tokens[at].key != lead and not (lead == "so" and tokens[at].key in _NUMBER_LEADS):
             continue
         behind: list[Token] = []
         for token in tokens[at + 1 :]:
             if token.key in _LEADS.values() or token.text.endswith(":") or token.box[1] > tokens[at].box[3]:
                 break
             behind.append(token)
+        if not behind and at + 1 < len(tokens):
+            row = next(r for r in near if tokens[at] in r.tokens)
+            sheet = next(s for s in sheets if s.reading.page == row.page)
+            boxes = [g for g in _gaps_beside(sheet, row, "muc", tokens[at].box[2]) if g.box[0] < tokens[at + 1].box[0]]
+            behind = [Token("", "", g.box, 0.0, row.page, g.handwritten) for g in boxes[:1]]
         if any((t.handwritten or 0) >= 0.5 and t.text not in LINE_MARKS for t in behind):
             printed = " ".join(t.text for t in behind)
             parsed = parse(field, printed)
@@ -119,7 +132,9 @@ def _unread_entry(
         sheet = next(s for s in sheets if s.reading.page == row.page)
         left = row.tokens[hit.end - 1].box[2]
         right = row.tokens[stop].box[0] if stop < len(row.tokens) else float("inf")
-        boxes = [g for g in _gaps_beside(sheet, row, "muc", left) if (g.box[0] + g.box[2]) / 2 < right]
+        kinds = ("ngay_thang_nam", "muc") if field.kind is ValueKind.DATE else ("muc",)
+        boxes = [g for kind in kinds for g in _gaps_beside(sheet, row, kind, left) if (g.box[0] + g.box[2]) / 2 < right]
+        boxes = [g for g in boxes if g.handwritten >= PEN_LIKELY]
         boxes = boxes or _gaps_below(sheet, row, row.tokens[hit.start].box[0], right)
         tokens = [Token("", "", g.box, 0.0, row.page, g.handwritten) for g in boxes[:1]]
     if not tokens:

@@ -23,7 +23,7 @@ def unread_entries(
 
     `rows`: numbers of the words row by row, as `rows_of` gives them; `form`: most entries of the page are by hand, so less is asked of a single one.
     """
-    boxes = [box for box in _places(words, rows) if _inked(box, pixels)]
+    boxes = [box for box in _places(words, rows) if _inked(box, pixels, 28.0 if form else 45.0)]
     if not boxes:
         return []
     crops = []
@@ -77,14 +77,14 @@ def _label_start(words: list[Word], before: list[int], high: float) -> float:
     return left
 
 
-def _inked(box: Box, pixels: np.ndarray) -> bool:
+def _inked(box: Box, pixels: np.ndarray, contrast: float) -> bool:
     """Strokes that may be an entry: more than a dot leader, a speck or the border of a table."""
     crop = cut_out(pixels, box, 0.0)
     if crop.shape[0] < 6 or crop.shape[1] < 6:
         return False
     high, wide = crop.shape[:2]
     near = np.ones((max(2, high // 12), max(2, high // 12)), np.uint8)  # thin strokes break in a black-and-white copy
-    ink = cv2.morphologyEx(marks(crop, 0.08).astype(np.uint8), cv2.MORPH_CLOSE, near)
+    ink = cv2.morphologyEx(marks(crop, 0.08, contrast).astype(np.uint8), cv2.MORPH_CLOSE, near)
     count, _, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
     strokes = [
         s

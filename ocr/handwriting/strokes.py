@@ -19,13 +19,14 @@ def cut_out(pixels: np.ndarray, box: Box, margin: float) -> np.ndarray:
     ]
 
 
-def marks(crop: np.ndarray, least: float = 0.22) -> np.ndarray:
-    """Ink of a crop without rules, dot leaders and dust, bool (H, W): what is higher than a share `least` of the crop."""
+def marks(crop: np.ndarray, least: float = 0.22, contrast: float = 45.0) -> np.ndarray:
+    """Ink of a crop without rules, dot leaders and dust, bool (H, W): what is higher than a share `least` of the crop, and
+    darker than its paper by `contrast` grey levels."""
     grey = to_grey(crop)
     if not grey.size:
         return np.zeros(grey.shape, bool)
     [paper] = percentiles(grey, 85)
-    ink = grey < paper - max(45.0, 0.4 * (paper - float(grey.min())))
+    ink = grey < paper - max(contrast, 0.4 * (paper - float(grey.min())))
     count, labels, stats, _ = cv2.connectedComponentsWithStats(ink.astype(np.uint8), connectivity=8)
     high = crop.shape[0]
     keep = np.zeros(count, bool)
