@@ -21,6 +21,7 @@ def upgrade() -> None:
     op.drop_index("ix_documents_counted", "documents")
     op.drop_index("ix_documents_dossier", "documents")
     op.drop_index("ix_document_versions_why", "document_versions")
+    op.drop_index("ix_events_what_at", "events")
     sqlite = op.get_bind().dialect.name == "sqlite"
     for column, table, owner, time, rows, which, later in _MARKS:
         op.add_column("documents", sa.Column(column, _TIME))
@@ -46,3 +47,4 @@ def upgrade() -> None:
     op.create_index("ix_documents_dossier", "documents", ["dossier_code", "status", "superseded", "created", *marks])
     op.create_index("ix_documents_created", "documents", ["created", "status", "superseded", "batch", "type", "checked_at", "id"])
     op.create_index("ix_document_versions_why", "document_versions", ["why", "made", "who", "document"])
+    op.create_index("ix_events_what_at", "events", ["what", "at", "who", "object"])
