@@ -7,18 +7,40 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
+from flows.fixity import open_keeping
+from schemas.settings import load_settings
+from storage.objects import LocalStore
 from tests.small_papers import decision, tiff
 from tests.sohoa_command import environment, small_office, sohoa
 
+pytest_plugins = ["catalogue_fixtures", "s3_server"]
 ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.mark.skipif(not (ROOT / ".venv/bin/sohoa").exists(), reason="set up elsewhere: make run uses .venv")
-def test_the_demonstration_signs_certifies_verifies_and_refuses(tmp_path):
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("place", ["default", "servers"])
+def test_the_demonstration_signs_certifies_verifies_and_refuses(place, tmp_path, request, monkeypatch):
+    """On what one PC has, and on an S3 server with a PostgreSQL."""
     home = small_office(tmp_path / "nhà")
+    if place == "servers":
+        postgres, store = request.getfixturevalue("postgres"), request.getfixturevalue("s3_url")
+        admin = sa.create_engine(
+            sa.make_url(postgres).set(drivername="postgresql+psycopg", database="template1"), isolation_level="AUTOCOMMIT"
+        )
+        with admin.connect() as connection:
+            connection.execute(sa.text("CREATE DATABASE demo TEMPLATE postgres"))
+        admin.dispose()
+        monkeypatch.setenv("SOHOA_CATALOGUE_URL", postgres.replace("/postgres?", "/demo?"))
+        monkeypatch.setenv("SOHOA_STORE_URL", store)
     (tmp_path / "quét.tif").write_bytes(tiff(decision(7)))
     assert sohoa("digitise", tmp_path / "quét.tif", home=home).code in (0, 1)
+    settings = load_settings(home)
+    with open_keeping(settings) as archive:
+        kinds = (archive.catalogue.is_sqlite, isinstance(archive.primary, LocalStore), len(archive.catalogue.documents()))
+    assert kinds == (place == "default", place == "default", 1)
     before = subprocess.run(
         ["scripts/demo.sh", str(home), "before"], cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=120
     )
