@@ -290,7 +290,9 @@ def check(path: Path) -> PackageCheck:
         problems += [f"{name}: METS does not name it" for name in sorted(found - named - {"METS.xml"})]
         header = root.find(f"{{{METS}}}metsHdr")
         kind = "" if header is None else next((v for k, v in header.attrib.items() if k.endswith("OAISPACKAGETYPE")), "")
-        records = _records(inside) if (inside / ROWS).exists() else []
+        # A DIP has no rows to be taken in: there a record is its file.
+        files = sorted(path.stem for path in (inside / "representations" / REP / "data").glob("D-*.pdf"))
+        records = _records(inside) if (inside / ROWS).exists() else files
         return PackageCheck(
             path=str(path), kind=kind, id=root.get("OBJID", ""), files=len(found), records=records, problems=problems[:200]
         )

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from flows.masking import personal_class
 from flows.people import looked
 from flows.report_csv import safe
 from flows.search import all_pages, masked_hit
@@ -97,6 +98,8 @@ def export_found(
 def _cells(hit: Hit, kind_name: Callable[[str], str]) -> list[str]:
     fields = hit.fields
     names = dict.fromkeys(fields[name] for name in NAMES if fields.get(name))
+    # A paper of two people has two numbers, each in a field of its own name.
+    numbers = dict.fromkeys(value for name, value in fields.items() if value and personal_class(name) == "identity")
     return [
         hit.id,
         kind_name(hit.type),
@@ -104,7 +107,7 @@ def _cells(hit: Hit, kind_name: Callable[[str], str]) -> list[str]:
         shown_value(hit.issued) if hit.issued else "",
         hit.agency or "",
         "; ".join(names),
-        fields.get("so_dinh_danh") or "",
+        "; ".join(numbers),
         fields.get("trich_yeu") or "",
         VALIDITIES[hit.validity],
         hit.validity_reason,

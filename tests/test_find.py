@@ -122,6 +122,16 @@ class TestTables:
             assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r")) for cell in row)
         assert any("HYPERLINK" in cell for row in rows for cell in row)
 
+    def test_a_paper_of_two_people_has_both_numbers_in_its_row(self, office, tmp_path: Path) -> None:
+        home, catalogue = office
+        both = {"vo_ho_ten": field("Lê Thị Mận"), "vo_giay_to": field("034199480001"), "chong_giay_to": field("034199480002")}
+        recorded(catalogue, person(1, "Trần Văn Đào", fields=both))
+        asked = {"all": ALL, "few": seeing(Right.SEARCH)}
+        for name, actor in asked.items():
+            export_found(catalogue, Query(), tmp_path / f"{name}.csv", actor=actor, settings=load_settings(home))
+        assert "034199480001; 034199480002" in (tmp_path / "all.csv").read_text("utf-8-sig")
+        assert "03419948" not in (tmp_path / "few.csv").read_text("utf-8-sig")
+
     def test_xlsx_has_no_formulas(self, nasty, tmp_path: Path) -> None:
         from openpyxl import load_workbook
 

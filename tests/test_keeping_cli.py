@@ -102,6 +102,9 @@ def test_packages(office, tmp_path):
     (path,) = (tmp_path / "goi").iterdir()
     code, said = office("package", "check", path)
     assert code == 0 and "hợp lệ" in said
+    assert office("package", "make", office.ids[0], "--kind", "dip", "--to", "doc")[0] == 0
+    code, said = office("package", "check", *(tmp_path / "doc").iterdir())
+    assert code == 0 and "DIP" in said and "1 hồ sơ" in said
     other = small_office(tmp_path / "khac")
     code, said = office("package", "import", path, "--home", other)
     assert code == 0 and "Đã nhập 2" in said
