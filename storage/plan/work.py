@@ -16,7 +16,7 @@ from schemas.plan_report import BacklogAge, CopyFigures, CorrectionCause, Month,
 from schemas.register import EntryState
 from storage.catalogue import tables as c
 from storage.plan import tables as t
-from storage.plan.moments import counts_at, in_use_at
+from storage.plan.moments import counts_at, in_use_at, standing_at
 from storage.plan.progress import SIGNED
 from storage.register import tables as r
 
@@ -194,7 +194,7 @@ def months(
     for name, begin, end in zip(names, begins[:-1], begins[1:], strict=True):
         # Each month is a part of the index; asking for the month of each of a million times takes many times as long.
         query = sa.select(sa.func.count()).select_from(c.documents)
-        query = query.where(in_use_at(as_of), d.created >= begin, d.created < end)
+        query = query.where(standing_at(as_of), d.created >= begin, d.created < min(end, as_of))
         if within is not None:
             query = query.join(c.batches, c.batches.c.id == d.batch).where(within.of_batch())
         digitised[name] = connection.scalar(query) or 0
