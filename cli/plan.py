@@ -109,6 +109,8 @@ def import_list(
         say(f"Đã nhập {taken.rows} dòng: {taken.added} mới, {taken.changed} có thay đổi, {taken.same} như cũ.")
         if taken.gone:
             say(f"{taken.gone} dòng cũ không còn trong danh sách: thôi tính.")
+        if taken.unread:
+            say(f"Cột không dùng đến: {', '.join(map(clean, taken.unread))}. Cần cột nào thì nhập lại với --column TÊN=TIÊU ĐỀ.")
         _show_findings(taken.findings, taken.findings_left_out)
     if not no_match and not as_json:
         say(f"Đối chiếu: {sure} dòng khớp chắc chắn, {doubtful} cần người xem (sohoa plan doubts).")

@@ -141,7 +141,10 @@ def columns_of(headings: Sequence[str], named: Mapping[str, str] | None = None) 
             found[thing] = places[0]
             taken.add(places[0])
     if not ({"dossier_code", "number_symbol", "number"} & found.keys()):
-        raise ColumnsUnknown("no column with dossier codes or numbers of papers: " + ", ".join(filter(None, headings)))
+        raise ColumnsUnknown(
+            "không thấy cột mã hồ sơ (dossier_code) hay số, ký hiệu (number_symbol) trong: "
+            + ", ".join(filter(None, headings)) + f". TÊN là một trong: {', '.join(COLUMNS)}"
+        )  # fmt: skip
     return found
 
 
@@ -161,7 +164,18 @@ def is_heading(text: str) -> bool:
     return fold_words(modern(text)[0]) in _HEADINGS
 
 
-_HEADINGS = frozenset(name for names in COLUMNS.values() for name in names) | {"stt", "tt", "so thu tu"}
+_RUNNING = frozenset({"stt", "tt", "so thu tu"})
+_HEADINGS = frozenset(name for names in COLUMNS.values() for name in names) | _RUNNING
+
+
+def unread_of(headings: Sequence[str], places: Mapping[str, int]) -> tuple[str, ...]:
+    """Headings of columns that nothing is taken from, without the running number."""
+    taken = set(places.values())
+    return tuple(
+        heading
+        for at, heading in enumerate(headings)
+        if at not in taken and heading and fold_words(modern(heading)[0]) not in _RUNNING
+    )
 
 
 class Reader:

@@ -11,7 +11,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from flows.list_files import read_table
-from flows.list_rows import Reader, Rules, columns_of, is_heading
+from flows.list_rows import Reader, Rules, columns_of, is_heading, unread_of
 from flows.plan_units import Offices
 from ocr.forms import Forms, load_forms
 from schemas.errors import NotFound
@@ -124,11 +124,14 @@ class Plan:
         """
         lists = PlanLists(self.catalogue)
         digest = sha256_of(path)
-        if (before := lists.known(digest, kind)) and not complete:
-            return ListImport(id=before, name=path.name, sha256=digest, kind=kind, rows=0, added=0, changed=0, same=0)
-        named = dict(columns or {})
+        named, before = dict(columns or {}), lists.known(digest, kind)
+        if before and not complete and not named:
+            return ListImport(id=before[0], name=path.name, sha256=digest, kind=kind, rows=0, added=0, changed=0, same=0)
         table = read_table(path, knower(named))
         places = columns_of(table.headings, lists.remembered(table.headings) | named)
+        headings = {thing: heading_at(table.headings, at) for thing, at in places.items()}
+        if before and not complete and before[1] == headings:
+            return ListImport(id=before[0], name=path.name, sha256=digest, kind=kind, rows=0, added=0, changed=0, same=0)
         rules = Rules(
             kind=kind,
             unit_of=self.offices.of,
@@ -143,7 +146,6 @@ class Plan:
         )
         reader = Reader(table, places, rules)
         object = self.store.put(f"lists/{digest}", path, sha256=digest).model_dump()
-        headings = {thing: heading_at(table.headings, at) for thing, at in places.items()}
         taken = lists.take(
             _all_or_none(reader, told),
             name=path.name,
@@ -156,6 +158,7 @@ class Plan:
             who=self.who,
             named=headings if named else None,
             complete=complete,
+            instead_of=before[0] if before else None,
         )
         findings = [*reader.findings, *self._gone(taken.gone_shown), *self._more_than_totals(kind)]
         return ListImport(
@@ -168,6 +171,7 @@ class Plan:
             changed=taken.changed,
             same=taken.same,
             gone=taken.gone,
+            unread=unread_of(table.headings, places),
             findings=tuple(findings),
             findings_left_out=reader.left_out + max(0, taken.gone - len(taken.gone_shown)),
         )

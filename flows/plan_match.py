@@ -37,6 +37,7 @@ class _Comparing:
 
     def match(self, kind: ListKind, told: Told) -> tuple[int, int]:
         lists, matches = PlanLists(self.plan.catalogue), PlanMatches(self.plan.catalogue)
+        matches.release_corrected(kind, self._compared)
         began, records = now(), []
         for facts in matches.free_records(kind, self._compared):
             records.append(self._of_record(facts))

@@ -122,6 +122,8 @@ class ListImport(_Frozen):
     same: int
     gone: int = 0
     """Known before, and no longer in a list that was said to be complete."""
+    unread: tuple[str, ...] = ()
+    """Headings of columns that nothing is taken from."""
     findings: tuple[Finding, ...] = ()
     findings_left_out: int = 0
 

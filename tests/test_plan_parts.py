@@ -388,3 +388,30 @@ def test_a_wish_of_ones_own_is_not_approved_by_oneself(small: Plan):
     enter_total(small, 5, kind="quyet_dinh", sector="", unit=None, year=YEAR)
     with pytest.raises(NotAllowedNow):
         approve(small, YEAR)
+
+
+# --- what was read or said wrongly at first --------------------------------------------------------------------------
+def test_a_corrected_record_is_compared_anew(plan: Plan, tmp_path):
+    wrong, kept = scanned(plan, 1, 2)
+    plan.import_list(listed(tmp_path, row(1), row(2)), ListKind.RESULTS)
+    assert match(plan, ListKind.RESULTS) == (2, 0)
+    moment = datetime.now(UTC)
+    ids = {one.case.number: one.id for one in PlanLists(plan.catalogue).cases()}
+    decide(plan, ids["2"], kept.id, True)  # what a person confirmed is left alone
+    for document in (wrong.id, kept.id):
+        plan.catalogue.set_field(document, "so_ky_hieu", "77/QĐ-UBND", who="minh", why="đọc nhầm số")
+        plan.catalogue.set_field(document, "doi_tuong", "Người Khác Hẳn", who="minh", why="đọc nhầm tên")
+    assert match(plan, ListKind.RESULTS)[0] == 0
+    assert [one.case.number for one in plan.missing()] == ["1"]
+    assert plan.lines(YEAR, moment)[0].missing == 0
+
+
+def test_the_same_file_with_other_columns_is_read_again_and_counted_once(plan: Plan, tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("TT,Loại kết quả,Số ký hiệu,Ngày cấp,Công dân\n1,Quyết định,1/QĐ-UBND,09/03/2021,Người Số 1\n", "utf-8")
+    assert plan.import_list(path, ListKind.RESULTS).unread == ("Công dân",)
+    taken = plan.import_list(path, ListKind.RESULTS, columns={"owner": "Công dân"})
+    assert (taken.added, taken.gone, taken.unread) == (1, 1, ())
+    assert [one.case.owner for one in plan.missing()] == ["Người Số 1"]
+    assert plan.import_list(path, ListKind.RESULTS, columns={"owner": "Công dân"}).rows == 0
+    assert plan.import_list(path, ListKind.RESULTS).rows == 0

@@ -73,12 +73,16 @@ class PlanLists:
             )
         return dict(found or {})
 
-    def known(self, sha256: str, kind: str) -> str | None:
-        """Id of a list with these bytes that was imported as this kind."""
+    def known(self, sha256: str, kind: str) -> tuple[str, dict[str, str]] | None:
+        """Id of the last list with these bytes that was imported as this kind, and its columns (thing → heading)."""
         with self.database.read() as connection:
-            return connection.scalar(
-                sa.select(t.lists.c.id).where(t.lists.c.sha256 == sha256, t.lists.c.kind == kind).limit(1)
-            )
+            row = connection.execute(
+                sa.select(t.lists.c.id, t.lists.c.columns)
+                .where(t.lists.c.sha256 == sha256, t.lists.c.kind == kind)
+                .order_by(t.lists.c.imported_at.desc())
+                .limit(1)
+            ).first()
+        return (row.id, dict(row.columns)) if row is not None else None
 
     def sectors(self) -> list[str]:
         """Every spelling of a sector that is kept, the oldest list first."""
@@ -109,12 +113,14 @@ class PlanLists:
         who: str,
         named: Mapping[str, str] | None = None,
         complete: bool = False,
+        instead_of: str | None = None,
     ) -> Taken:
         """Everything of one file, in one transaction.
 
         `cases` may raise: nothing is then imported. A known dossier with other content replaces what was known of it
         (the older row stays, with the moment until which it counted); with the same content it is left alone. `complete`: what
-        is known of the units of the file (and of its period) and does not come again counts no longer.
+        is known of the units of the file (and of its period) and does not come again counts no longer. `instead_of`: a list
+        that was read in another way; its rows that do not come again count no longer.
         """
         with tempfile.TemporaryFile() as spool:
             # The file is read and checked before the lock is taken, so that nobody who writes has to wait for that.
@@ -126,7 +132,7 @@ class PlanLists:
                     connection, list_id, at, name=name, sha256=sha256, kind=kind, columns=columns, rows=count, period=period,
                     object=object, who=who, headings=headings, named=named,
                 )  # fmt: skip
-                taken = _Intake(connection, kind, list_id, at).take(_spooled(spool), period, complete)
+                taken = _Intake(connection, kind, list_id, at).take(_spooled(spool), period, complete, instead_of)
                 add_event(
                     connection, who, "list_imported", list_id, kind=kind, added=taken.added, changed=taken.changed,
                     same=taken.same, gone=taken.gone,
@@ -226,14 +232,16 @@ class _Intake:
         self.connection, self.kind, self.list, self.at = connection, kind, list_id, at
         self.postgres = connection.dialect.name == "postgresql"
 
-    def take(self, rows: Iterator[list[tuple]], period: tuple[date, date] | None, complete: bool) -> Taken:
+    def take(
+        self, rows: Iterator[list[tuple]], period: tuple[date, date] | None, complete: bool, instead_of: str | None
+    ) -> Taken:
         connection, i, p = self.connection, _incoming.c, t.cases.c
         if self.postgres:
             # One import after another: two at once would give the same ids, and the same dossier twice.
             connection.execute(sa.text("LOCK TABLE plan_cases IN SHARE ROW EXCLUSIVE MODE"))
         _incoming.create(connection, checkfirst=False)
         self._load(rows)
-        gone, shown = self._end_gone(period) if complete else (0, ())
+        gone, shown = self._end_gone(period, complete, instead_of) if complete or instead_of else (0, ())
         same = connection.execute(
             _incoming.delete().where(
                 sa.exists().where(p.identity == i.identity, p.replaced_at.is_(None), p.content == i.content)
@@ -290,17 +298,20 @@ class _Intake:
             t.matches.update().where(m.state == "sure", m.ended_at.is_(None), m.case.in_(cases)).values(ended_at=self.at)
         )
 
-    def _end_gone(self, period: tuple[date, date] | None) -> tuple[int, tuple[str, ...]]:
+    def _end_gone(
+        self, period: tuple[date, date] | None, complete: bool, instead_of: str | None
+    ) -> tuple[int, tuple[str, ...]]:
         i, p, m = _incoming.c, t.cases.c, t.matches.c
+        of_units = p.unit.in_(sa.select(i.unit).distinct()) if complete else sa.false()
+        if self.kind is ListKind.DOSSIERS and period is not None:
+            first, last = (day.isoformat() for day in period)
+            of_units &= (p.received <= last) & (p.finished.is_(None) | (p.finished >= first))
         gone = sa.and_(
             p.kind_of_list == self.kind,
             p.replaced_at.is_(None),
-            p.unit.in_(sa.select(i.unit).distinct()),
             p.identity.not_in(sa.select(i.identity)),
+            of_units | (p.list == instead_of) if instead_of else of_units,
         )
-        if self.kind is ListKind.DOSSIERS and period is not None:
-            first, last = (day.isoformat() for day in period)
-            gone &= (p.received <= last) & (p.finished.is_(None) | (p.finished >= first))
         shown = [
             row.dossier_code or "/".join(filter(None, (row.number, row.symbol))) or f"#{row.case}"
             for row in self.connection.execute(

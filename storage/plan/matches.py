@@ -76,6 +76,20 @@ class PlanMatches:
         with self.database.read() as connection:
             return {(case, document) for case, document in connection.execute(query)}
 
+    def release_corrected(self, kind: ListKind, names: Collection[str]) -> int:
+        """Ends what the matcher was sure of where one of these fields of the record was corrected or read anew since: the record
+        says something else now and is compared again. What a person confirmed stays. How many."""
+        m, h = t.matches.c, c.field_history.c
+        other = sa.exists().where(
+            h.document == m.document, h.at > m.made_at, h.field.in_(sorted(names)), h.old_value.is_distinct_from(h.new_value)
+        )
+        corrected = (m.kind_of_list == kind) & (m.state == MatchState.SURE) & m.ended_at.is_(None) & other
+        with self.database.read() as connection:
+            if not connection.scalar(sa.select(sa.exists().where(corrected))):
+                return 0
+        with self.database.write() as connection:
+            return connection.execute(t.matches.update().where(corrected).values(ended_at=now())).rowcount
+
     def write(self, found: Iterable[Match], kind: ListKind, who: str, *, began: datetime) -> tuple[int, int]:
         """What a run of the matcher found, in one transaction; earlier doubts are replaced. How many sure, how many doubtful.
 
