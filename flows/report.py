@@ -6,9 +6,12 @@ import hashlib
 import json
 import os
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
+from threading import Thread
 
 from flows.locks import REPORT, lock_of, put_locked
 from flows.plan import Plan, Told, _quiet
@@ -27,6 +30,12 @@ FORMATS = {
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     "html": "text/html; charset=utf-8",
     "csv": "text/csv; charset=utf-8",
+}
+_NEEDS = {
+    "pdf": ("flows.report_pdf", "matplotlib.figure", "matplotlib.backends.backend_agg", "fpdf"),
+    "xlsx": ("flows.report_xlsx", "openpyxl"),
+    "html": ("flows.report_page",),
+    "csv": ("flows.report_csv",),
 }
 DATA = "json"
 """Filed with every report: its figures, and the settings they were made with."""
@@ -54,6 +63,14 @@ def render(made: ReportFigures, form: str) -> bytes:
     return write(made)
 
 
+def _load(formats: Sequence[str]) -> None:
+    """What `render` imports for these formats."""
+    for form in formats:
+        for module in _NEEDS[form]:
+            with suppress(ImportError):  # told by `render`, where it is missed
+                import_module(module)
+
+
 def make_report(
     plan: Plan,
     period: Period,
@@ -72,6 +89,8 @@ def make_report(
         raise WrongUse(f"--format {', '.join(sorted(unknown))}: {', '.join(FORMATS)}")
     units = plan.allowed() if units is None else units
     as_of = as_of or settled_moment(plan.catalogue)
+    # Loading what draws and writes takes a second in which the counting threads wait for the database.
+    Thread(target=_load, args=(formats,), daemon=True).start()
     found = figures(plan, period, as_of=as_of, units=units, told=told)
     report_id = new_report_id()
     files, objects = {}, {}

@@ -29,6 +29,7 @@ _LINE = 15.5  # points, height of a line
 _UNIT = 11.0  # characters, width of a column of counts
 _FORMATS = {COUNT: "#,##0", MONEY: "#,##0", PERCENT: "0.0", DECIMAL: "0.00", DAY: "dd/mm/yyyy"}
 _HEADING_ROW = 4
+_SUM = "F0F0F0"
 
 
 def report_xlsx(figures: ReportFigures) -> bytes:
@@ -39,6 +40,8 @@ def report_xlsx(figures: ReportFigures) -> bytes:
     # Creator and times would otherwise be those of the library and of this moment.
     book.properties.creator, book.properties.title = "sohoa", title(figures)
     book.properties.created = book.properties.modified = figures.as_of.replace(tzinfo=None)
+    for style in _styles():
+        book.add_named_style(style)
     _summary(book.active, figures)
     for section in sections(figures):
         _sheet(book.create_sheet(_sheet_name(section)), section, figures)
@@ -74,42 +77,39 @@ def _summary(sheet, figures: ReportFigures) -> None:
 
 def _sheet(sheet, section: Section, figures: ReportFigures) -> None:
     from openpyxl.drawing.image import Image
-    from openpyxl.styles import Alignment, Border, PatternFill, Side
+    from openpyxl.styles import Alignment, PatternFill
     from openpyxl.utils import get_column_letter
 
-    thin = Side(style="thin", color="BFC7D1")
-    border = Border(left=thin, right=thin, top=thin, bottom=thin)
-    head, foot = PatternFill("solid", fgColor="DEE6F0"), PatternFill("solid", fgColor="F0F0F0")
+    head = PatternFill("solid", fgColor="DEE6F0")
     _text(sheet.cell(1, 1), section.title).font = _font(bold=True, size=13)
     if section.note:
         _text(sheet.cell(2, 1), section.note).font = _font(italic=True)
     for at, column in enumerate(section.columns, 1):
         cell = _text(sheet.cell(_HEADING_ROW, at), column.heading)
-        cell.font, cell.fill, cell.border = _font(bold=True), head, border
+        cell.font, cell.fill, cell.border = _font(bold=True), head, _border()
         cell.alignment = Alignment(wrap_text=True, horizontal="center", vertical="center")
         sheet.column_dimensions[get_column_letter(at)].width = max(_UNIT, _UNIT * column.width)
     lines = max(1 + len(column.heading) // int(_UNIT * column.width) for column in section.columns)
     sheet.row_dimensions[_HEADING_ROW].height = _LINE * max(2, lines + 1)
     first = _HEADING_ROW + 1
     for row, cells in enumerate(section.rows, first):
-        _row(sheet, row, section, cells, border)
+        _row(sheet, row, section, cells)
     last = first + len(section.rows) - 1
     row = last + 1
     if sums(section) is not None:
         _text(sheet.cell(row, 1), "Cộng")
         for at, column in enumerate(section.columns, 1):
             cell = sheet.cell(row, at)
+            cell.style = _style_of(column.kind, strong=True)
             if column.sum:
                 letter = get_column_letter(at)
                 cell.value = f"=SUM({letter}{first}:{letter}{last})"
-                cell.number_format = _FORMATS[column.kind]
-            cell.font, cell.fill, cell.border = _font(bold=True), foot, border
         for share, part, whole in section.shares:
             if section.columns[part].sum and section.columns[whole].sum:
                 _share(sheet, row, share, part, whole)
         row += 1
     for cells in section.extra:
-        _row(sheet, row, section, cells, border, _font(bold=True), foot)
+        _row(sheet, row, section, cells, strong=True)
         row += 1
     sheet.freeze_panes = sheet.cell(first, 2)
     if section.rows:
@@ -129,27 +129,50 @@ def _printed(sheet) -> None:
 
 
 @lru_cache
+def _border():
+    from openpyxl.styles import Border, Side
+
+    thin = Side(style="thin", color="BFC7D1")
+    return Border(left=thin, right=thin, top=thin, bottom=thin)
+
+
+@lru_cache
 def _font(**more):
     from openpyxl.styles import Font
 
     return Font(name=_FONT, **({"size": 11} | more))
 
 
-def _row(sheet, row: int, section: Section, cells: tuple[Cell, ...], border, font=None, fill=None) -> None:
-    from openpyxl.styles import Alignment
+def _styles() -> list:
+    """Of the cells of a table: given by name, which takes a quarter of the time of font, border and format one by one."""
+    from openpyxl.styles import Alignment, NamedStyle, PatternFill
 
+    found = []
+    for strong in (False, True):
+        for kind in (TEXT, *_FORMATS):
+            style = NamedStyle(_style_of(kind, strong), font=_font(bold=strong), border=_border())
+            if kind == TEXT:
+                style.alignment = Alignment(wrap_text=True, vertical="center")
+            else:
+                style.number_format = _FORMATS[kind]
+            if strong:
+                style.fill = PatternFill("solid", fgColor=_SUM)
+            found.append(style)
+    return found
+
+
+def _style_of(kind: str, strong: bool) -> str:
+    return f"sohoa {kind} {'cộng' if strong else ''}".strip()
+
+
+def _row(sheet, row: int, section: Section, cells: tuple[Cell, ...], *, strong: bool = False) -> None:
     for at, (value, column) in enumerate(zip(cells, section.columns, strict=True), 1):
         cell = sheet.cell(row, at)
         if column.kind == TEXT:
             _text(cell, "" if value is None else str(value))
-            cell.alignment = Alignment(wrap_text=True, vertical="center")
         else:
             cell.value = value
-            cell.number_format = _FORMATS[column.kind]
-        cell.border = border
-        cell.font = font or _font()
-        if fill is not None:
-            cell.fill = fill
+        cell.style = _style_of(column.kind, strong)
     lines = max(
         1 + len(str(value or "")) // max(1, int(_UNIT * column.width))
         for value, column in zip(cells, section.columns, strict=True)
