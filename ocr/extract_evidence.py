@@ -10,6 +10,7 @@ from ocr.fields.consistency import (
     completed_agency,
     count_repeats,
     place_of_issue,
+    read_against_known,
     reconcile,
     respelled_agency,
 )
@@ -46,8 +47,13 @@ def gather(readings: list[PageReading], forms: Forms) -> Gathered:
     tables = read_tables(sheets, form) if form else {}
     if form:
         _fields_of_tables(form, tables, found)
-    doubtful = _agree(found, [row for sheet in sheets for row in sheet.rows])
+    rows = [row for sheet in sheets for row in sheet.rows]
+    _whole_agency(found, rows)
+    places = read_against_known(found)
+    doubtful = _agree(found, rows)
     report = rules.check(kind.code, form, found, forms)
+    for name, (well, detail) in places.items():
+        report.add("known_place", CheckResult.WARNING if well else CheckResult.FAILED, [name], detail)
     for name, told in doubtful.items():
         report.add("spelling", CheckResult.OK if told else CheckResult.FAILED, [name])
     return Gathered(kind, form, found, tables, report)
@@ -112,12 +118,15 @@ def _dates_from_words(found: dict[str, Found]) -> None:
             )  # fmt: skip
 
 
-def _agree(found: dict[str, Found], rows: list[Row]) -> dict[str, bool]:
-    """Values held against each other and against the rest of the text: True where they agree, False where in doubt."""
-    told: dict[str, bool] = {}
+def _whole_agency(found: dict[str, Found], rows: list[Row]) -> None:
     if agency := found.get("co_quan_ban_hanh"):
         respelled_agency(agency, rows)
         completed_agency(agency, found.get("dia_danh"), rows)
+
+
+def _agree(found: dict[str, Found], rows: list[Row]) -> dict[str, bool]:
+    """Values held against each other and against the rest of the text: True where they agree, False where in doubt."""
+    told: dict[str, bool] = {}
     told |= {name: False for name in reconcile(found, rows)}
     count_repeats(found, rows)
     same_place = place_of_issue(found)

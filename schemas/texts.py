@@ -95,6 +95,7 @@ CHECKS: dict[str, str] = {
     "tax_code": "Số kiểm tra của mã số thuế không khớp (chỉ cảnh báo).",
     "agency_place": "Cơ quan ở đầu trang khác nơi đăng ký.",
     "money_words": "Số tiền bằng chữ không khớp số tiền bằng số.",
+    "known_place": "Tên huyện, tỉnh đọc khác tên đã biết; đề xuất theo danh mục.",
     "spelling": "Có chữ không phải âm tiết tiếng Việt, có thể đọc sai.",
     "page_missing": "Có trang liền kề không đọc được, có thể thuộc giấy này.",
     "signed_original": "Tệp đã có chữ ký số khi nhận; giữ nguyên, không ghi lại.",

@@ -30,6 +30,8 @@ class Found:
     """Probability that what stands in the printed gap of the value was written by hand."""
     gap_confidence: float | None = None
     """Confidence of the reader of handwritten digits, where it gave the value."""
+    known: float = 0.0
+    """Share of the names in a place or agency that are known districts and provinces, as written there."""
 
     @property
     def page(self) -> int | None:

@@ -1,0 +1,89 @@
+"""Districts and provinces that were read with wrong accents, against the known ones."""
+
+from __future__ import annotations
+
+import pytest
+
+from ocr import gazetteer
+from ocr.agencies import provinces
+from ocr.extract import read_document
+from ocr.fields.consistency import read_against_known
+from ocr.fields.evidence import Found, may_be_accepted
+from ocr.forms import load_forms
+from ocr.normalise import nfc
+from schemas.document import CheckResult
+from schemas.settings import Settings
+from tests.made_pages import birth_certificate
+
+
+def test_every_old_province_has_its_districts_written_in_nfc():
+    known = gazetteer.districts()
+    old = {p.name for p in provinces() if p.valid_to is not None or p.id_code}
+    assert {gazetteer._writing(name) for name in old} <= set(known)
+    assert sum(len(names) for place, names in known.items() if place) > 650
+    assert all(name == nfc(name) for names in known[""].values() for name in names)
+
+
+@pytest.mark.parametrize(
+    ("read", "known"),
+    [
+        ("xã Khang Ninh, huyện Ba Bế, tỉnh Bắc Kạn", "xã Khang Ninh, huyện Ba Bể, tỉnh Bắc Kạn"),
+        ("Ủy ban nhân dân huyện Ân Thị", "Ủy ban nhân dân huyện Ân Thi"),
+        ("phường Ba Hàng, thành phố Phố Yên, tỉnh Thái Nguyên", "phường Ba Hàng, thành phố Phổ Yên, tỉnh Thái Nguyên"),
+        ("xã Đức Minh, huyện Đắk MII, tỉnh Đắk Nông", "xã Đức Minh, huyện Đắk Mil, tỉnh Đắk Nông"),
+        ("Sở Y tế tỉnh Quảng Ngài", "Sở Y tế tỉnh Quảng Ngãi"),
+    ],
+)  # fmt: skip
+def test_the_one_known_place_with_these_letters_is_proposed(read, known):
+    assert gazetteer.judge(read).value == known
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "xã Ba Bế, tỉnh Bắc Kạn",  # a commune: too many to be known
+        "huyện Cư M’gar, tỉnh Đắk Lắk", "thị xã Hương Thuỷ, tỉnh Thừa Thiên Huế", "huyện Đăk Hà, tỉnh Kon Tum",  # other right writings
+        "Quận 5, thành phố Hồ Chí Minh", "Trần Văn Thới", "thành phố Huế",
+    ],
+)  # fmt: skip
+def test_what_is_not_known_or_is_written_otherwise_stays(value):
+    assert gazetteer.judge(value).value == value
+
+
+def test_the_same_letters_in_two_provinces_need_the_province():
+    both = [n for n in gazetteer.districts()[""].values() if len(n) > 1]
+    assert both, "no two districts differ in accents alone: the case is not tested"
+    for names in both:
+        for name in names:
+            assert gazetteer.judge(f"huyện {name}").value == f"huyện {name}"
+
+
+def test_a_district_its_province_does_not_have_is_strange():
+    assert gazetteer.judge("xã A, huyện Ba Be Lớn, tỉnh Bắc Kạn").strange
+    assert gazetteer.judge("xã Hòa Lâm, hị hyện Ứng Hòa, thành phố Hà Nội").strange
+    assert not gazetteer.judge("xã Hòa Lâm, huyện Ứng Hòa, thành phố Hà Nội").strange
+    assert not gazetteer.judge("phường Thủ Đức, thành phố Hồ Chí Minh").strange
+
+
+def test_a_damaged_district_is_proposed_and_still_goes_to_a_person():
+    item = Found("xã Khe Mo, huyện Đồng Hỷý, tỉnh Thái Nguyên", "", kind="place")
+    told = read_against_known({"noi_sinh": item})
+    assert item.value == "xã Khe Mo, huyện Đồng Hỷ, tỉnh Thái Nguyên" and told["noi_sinh"][0] is False
+
+
+def test_what_was_read_stays_in_the_evidence():
+    item = Found("xã A, huyện Ba Bế, tỉnh Bắc Kạn", "xã A, huyện Ba Bế, tỉnh Bắc Kạn", kind="place")
+    told = read_against_known({"que_quan": item})
+    assert told == {"que_quan": (True, "Ba Bế → Ba Bể")}
+    assert item.value == "xã A, huyện Ba Bể, tỉnh Bắc Kạn" and "Bế" in item.printed
+    assert may_be_accepted(item) and item.certainty < 1
+
+
+def test_a_known_place_outweighs_a_slip_that_the_engine_repeats():
+    page = birth_certificate()
+    words = [w.model_copy(update={"text": w.text.replace("Yên,", "Yến,")}) for w in page.words]
+    reading = read_document([page.model_copy(update={"words": words})], forms=load_forms(), settings=Settings())
+    field = reading.fields["me_noi_cu_tru"]
+    assert field.value == "Xóm 4, xã Yên Chính, huyện Ý Yên, tỉnh Nam Định" and "Yến" in field.printed
+    warned = [c for c in reading.checks if c.code == "known_place"]
+    assert warned and all(c.result is CheckResult.WARNING for c in warned)
