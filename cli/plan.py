@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from cli.call import NEEDS_PERSON, Call
-from cli.terminal import clean, print_json, say, table
+from cli.terminal import clean, moment, print_json, say, table
 from schemas.errors import WrongUse
 from schemas.people import Right
 
@@ -253,7 +253,7 @@ def missing(
         table(
             ("Dòng", "Cơ quan", "Loại", "Số, ký hiệu", "Ngày", "Mã hồ sơ"),
             [
-                (f["case"], clean(f["unit"]), clean(f["kind"]), clean(f["number"]), f["issued"], clean(f["dossier_code"]))
+                (f["case"], clean(f["unit_name"]), clean(f["kind_name"]), clean(f["number"]), f["issued"], clean(f["dossier_code"]))
                 for f in found[:_SHOWN]
             ],
         )
@@ -306,12 +306,37 @@ def totals(
 
 
 @app.command(help="Duyệt các tổng số đang chờ. / Approve totals that wait.")
-def approve(context: typer.Context, year: int = _YEAR, unit: str = _UNIT, who: str = _WHO) -> None:
+def approve(
+    context: typer.Context,
+    year: int = _YEAR,
+    unit: str = _UNIT,
+    look: bool = typer.Option(False, "--waiting", help="Chỉ xem những gì đang chờ duyệt. / Only show what waits."),
+    who: str = _WHO,
+) -> int:
     with open_plan(context.obj, Right.REPORT, who) as plan:
         from flows.plan_totals import approve as approve_totals
+        from flows.plan_totals import waiting
+        from flows.report_tables import shown
 
-        count = approve_totals(plan, year or _this_year(), unit)
+        totals = waiting(plan, year or _this_year(), unit)
+        if totals:
+            names = plan.offices.names
+            table(
+                ("Cơ quan", "Lĩnh vực", "Loại", "Tổng số", "Người nhập", "Lúc"),
+                [
+                    (
+                        clean(names.get(x.unit, x.unit)), clean(x.sector), plan.kind_name(x.kind), shown(x.count, "count"),
+                        clean(x.entered_by), moment(x.entered_at),
+                    )
+                    for x in totals
+                ],
+            )  # fmt: skip
+        count = 0 if look else approve_totals(plan, year or _this_year(), unit)
+    if look:
+        say(f"{len(totals)} tổng số chờ duyệt." if totals else "Không có tổng số nào chờ duyệt.")
+        return NEEDS_PERSON if totals else 0
     say(f"Đã duyệt {count} tổng số.")
+    return 0
 
 
 @app.command(help="Đặt chỉ tiêu, kèm nguồn. / Set a target, with its source.")
@@ -367,6 +392,9 @@ def _show_lines(lines: Sequence[PlanLine]) -> None:
     )
     if len(lines) > _SHOWN:
         say(f"… và {len(lines) - _SHOWN} dòng nữa; xem hết với --json.")
+    targets = {(line.target_percent, line.target_source) for line in lines if line.target_percent is not None}
+    if targets:
+        say("Chỉ tiêu: " + "; ".join(f"{shown(percent, 'decimal')} % ({clean(source or '')})" for percent, source in sorted(targets)) + ".")
     if any(line.in_force is None for line in lines):
         say("Ô trống: chưa có tổng số còn hiệu lực (sohoa plan total, sohoa plan import --kind results).")
 

@@ -253,7 +253,7 @@ class Reader:
             channel=_CHANNEL_OF.get(fold_words(text.get("channel") or ""), Channel.UNKNOWN),
             **days,
         )
-        self._in_order(case)
+        self._in_order(case, {thing for thing, day in days.items() if day is None and text.get(thing)})
         self._unit_was_there(case, unit)
         self._once(case)
         return case
@@ -313,7 +313,7 @@ class Reader:
             severity = Severity.WARNING if self.rules.old_encodings else Severity.ERROR
             done = "đã đổi thành" if self.rules.old_encodings else "có lẽ là"
             self._tell(
-                severity, "old_encoding", row, thing, cell, f"Ô viết bằng bảng mã {encoding}, {done} „{cell[:_SHOWN]}“."
+                severity, "old_encoding", row, thing, given, f"Ô viết bằng bảng mã {encoding}, {done} „{cell[:_SHOWN]}“."
             )
         return cell
 
@@ -380,23 +380,23 @@ class Reader:
             self._tell(Severity.ERROR, "state_unknown", row, "state", text, "Không hiểu trạng thái này.")
         return state
 
-    def _in_order(self, case: Case) -> None:
-        """Dates one after another, and within the period of the list."""
+    def _in_order(self, case: Case, unread: set[str]) -> None:
+        """Dates one after another, and within the period of the list. `unread`: dates that are told to be unreadable already."""
         if case.received and case.finished and case.finished < case.received:
             self._tell(
-                Severity.ERROR, "dates_in_order", case.row, "finished", f"{case.finished}", "Ngày trả trước ngày tiếp nhận."
+                Severity.ERROR, "dates_in_order", case.row, "finished", f"{case.finished:%d/%m/%Y}", "Ngày trả trước ngày tiếp nhận."
             )
         if case.received and case.due and case.due < case.received:
-            self._tell(Severity.ERROR, "dates_in_order", case.row, "due", f"{case.due}", "Hạn trả trước ngày tiếp nhận.")
+            self._tell(Severity.ERROR, "dates_in_order", case.row, "due", f"{case.due:%d/%m/%Y}", "Hạn trả trước ngày tiếp nhận.")
         if case.dossier_day and case.received and case.dossier_day > case.received:
             self._tell(
                 Severity.WARNING, "dossier_day", case.row, "dossier_code", case.dossier_code or "", "Ngày trong mã hồ sơ sau ngày tiếp nhận."
             )
         period = self.rules.period
         if self.rules.kind is ListKind.DOSSIERS:
-            if case.received is None:
+            if case.received is None and "received" not in unread:
                 self._tell(Severity.ERROR, "received_missing", case.row, "received", "", "Thiếu ngày tiếp nhận.")
-            if case.state and case.state.ended and case.finished is None:
+            if case.state and case.state.ended and case.finished is None and "finished" not in unread:
                 self._tell(Severity.ERROR, "finished_missing", case.row, "finished", "", "Đã kết thúc mà thiếu ngày trả.")
             if case.finished and case.state and not case.state.ended:
                 self._tell(
@@ -404,11 +404,11 @@ class Reader:
                 )
             if period and case.received and case.received > period.last:
                 self._tell(
-                    Severity.ERROR, "date_outside", case.row, "received", f"{case.received}", f"Ngày nằm ngoài kỳ {period.label}."
+                    Severity.ERROR, "date_outside", case.row, "received", f"{case.received:%d/%m/%Y}", f"Ngày nằm ngoài kỳ {period.label}."
                 )
             if period and case.finished and case.finished < period.first:
                 self._tell(
-                    Severity.ERROR, "date_outside", case.row, "finished", f"{case.finished}", f"Đã xong trước kỳ {period.label}."
+                    Severity.ERROR, "date_outside", case.row, "finished", f"{case.finished:%d/%m/%Y}", f"Đã xong trước kỳ {period.label}."
                 )
 
     def _unit_was_there(self, case: Case, unit: UnitOfRow) -> None:

@@ -14,9 +14,9 @@ from storage.plan.lists import CaseRow
 
 _COLUMNS = {
     "case": "Dòng",
-    "unit": "Cơ quan",
+    "unit_name": "Cơ quan",
     "sector": "Lĩnh vực",
-    "kind": "Loại giấy tờ",
+    "kind_name": "Loại giấy tờ",
     "number": "Số, ký hiệu",
     "issued": "Ngày cấp",
     "owner": "Chủ hồ sơ",
@@ -32,8 +32,10 @@ def facts_of(plan: Plan, row: CaseRow) -> dict[str, str | int]:
     return {
         "case": row.id,
         "unit": case.unit,
+        "unit_name": plan.offices.names.get(case.unit, case.unit),
         "sector": case.sector or "",
-        "kind": case.kind or case.procedure_name or "",
+        "kind": case.kind or "",
+        "kind_name": plan.kind_name(case.kind) if case.kind else case.procedure_name or "",
         "number": "/".join(filter(None, (case.number, case.symbol))),
         "issued": case.issued.isoformat() if case.issued else "",
         "owner": name_shown(plan, case.owner, case.unit) or "",
@@ -47,11 +49,12 @@ def write_missing(plan: Plan, kind: ListKind, unit: str | None, path: Path) -> i
     """CSV for spreadsheets, by agency, kind and day, as the binders stand on the shelf; how many rows."""
     rows = sorted(
         (facts_of(plan, row) for row in plan.missing(kind, unit)),
-        key=lambda f: (f["unit"], f["kind"], f["issued"], f["number"]),
+        key=lambda f: (f["unit"], f["kind_name"], f["issued"], f["number"]),
     )
     with path.open("w", encoding="utf-8-sig", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(_COLUMNS.values())
         for facts in rows:
-            writer.writerow(safe(value) if isinstance(value, str) else value for value in facts.values())
+            shown = (facts[name] for name in _COLUMNS)
+            writer.writerow(safe(value) if isinstance(value, str) else value for value in shown)
     return len(rows)

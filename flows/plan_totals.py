@@ -17,7 +17,7 @@ from flows.plan import VIETNAM, Plan, heading_at, sha256_of
 from schemas.errors import NotFound, WrongUse
 from schemas.people import Right
 from schemas.people_errors import NotAllowed
-from schemas.plan import Finding, ListImport, PlanLine, Severity, Target
+from schemas.plan import Finding, ListImport, PlanLine, Severity, Target, Total
 from schemas.plan_errors import ColumnsUnknown, ListRefused
 from storage.catalogue.events import now
 from storage.fold import fold_words
@@ -51,17 +51,21 @@ def enter_total(plan: Plan, count: int, *, kind: str, sector: str, unit: str | N
     PlanTotals(plan.catalogue).enter(year, office.code, sector, code, count, source="entered", who=plan.who)
 
 
+def waiting(plan: Plan, year: int, unit: str | None = None) -> list[Total]:
+    """Totals that wait for approval, of agencies that whoever works here may see. Raises WrongUse, NotAllowed."""
+    units = plan.offices.wanted((unit,) if unit else (), plan.allowed())
+    totals = PlanTotals(plan.catalogue).totals(year, datetime.now(UTC), waiting=True)
+    return [total for total in totals if units is None or total.unit in units]
+
+
 def approve(plan: Plan, year: int, unit: str | None = None) -> int:
     """Approves what waits; how many. Raises NotFound, NotAllowedNow for what one entered oneself, WrongUse for a total that is
     by now smaller than its parts, NotAllowed."""
-    units = plan.offices.wanted((unit,) if unit else (), plan.allowed())
-    totals, parts = PlanTotals(plan.catalogue), Parts(plan, year)
-    for total in totals.totals(year, datetime.now(UTC), waiting=True):
-        if (units is None or total.unit in units) and (
-            why := parts.too_small(total.unit, total.sector, total.kind, total.count)
-        ):
+    units, parts = plan.offices.wanted((unit,) if unit else (), plan.allowed()), Parts(plan, year)
+    for total in waiting(plan, year, unit):
+        if why := parts.too_small(total.unit, total.sector, total.kind, total.count):
             raise WrongUse(why)
-    return totals.approve(year, units, who=plan.who)
+    return PlanTotals(plan.catalogue).approve(year, units, who=plan.who)
 
 
 def set_target(

@@ -129,6 +129,7 @@ def test_doubts_are_decided_and_the_missing_are_listed_to_scan_from(typed, tmp_p
     assert code == 1 and "1 dòng còn thiếu" in out
     listed = (tmp_path / "thieu.csv").read_text("utf-8-sig")
     assert "47/QĐ-UBND" in listed and "Ngọc Ánh" not in listed and "'-Lê Văn Tám" in listed
+    assert "UBND xã An Bình" in listed and "Quyết định" in listed  # as people call them, not by code
     code, out, _ = typed("plan", "missing", "--json")
     assert json.loads(out)["total"] == 1
     code, out, _ = typed("plan", "status", "--json", "--year", 2026)
@@ -138,9 +139,12 @@ def test_doubts_are_decided_and_the_missing_are_listed_to_scan_from(typed, tmp_p
 
 def test_one_enters_another_approves(typed):
     assert typed("plan", "total", 300, "--kind", "Giấy khai sinh", "--year", 2022, "--user", "lan")[0] == 0
+    code, out, _ = typed("plan", "approve", "--year", 2022, "--waiting")
+    assert code == 1 and "Giấy khai sinh" in out and "300" in out and "lan" in out
     code, _, err = typed("plan", "approve", "--year", 2022, "--user", "lan")
     assert code != 0 and "not_allowed_now" in err
     assert typed("plan", "approve", "--year", 2022, "--user", "minh")[0] == 0
     assert typed("plan", "target", "50", "--source", "KH 12", "--year", 2022)[0] == 0
     code, out, _ = typed("plan", "status", "--year", 2022)
-    assert code == 0 and "300" in out and "150" in out
+    assert code == 0 and "300" in out and "150" in out and "50 % (KH 12)" in out
+    assert typed("plan", "approve", "--year", 2022, "--waiting")[1].startswith("Không có")

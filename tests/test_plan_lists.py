@@ -80,6 +80,7 @@ def test_a_cell_in_an_old_encoding_is_an_error_until_somebody_allows_it(tmp_path
     path = csv_of(tmp_path, HEAD + ROW.replace("Đặng Thị Ngọc Ánh", "NguyÔn V¨n An"))
     cases, reader = read(path)
     assert cases == [] and codes(reader) == [("old_encoding", 2, "Chủ hồ sơ")]
+    assert reader.findings[0].value == "NguyÔn V¨n An" and "Nguyễn Văn An" in reader.findings[0].vi  # as it stands in the file
     cases, reader = read(path, old_encodings=True)
     assert cases[0].owner == "Nguyễn Văn An" and reader.findings[0].severity is Severity.WARNING
 
@@ -207,6 +208,11 @@ def test_what_does_not_add_up_is_told_by_row_and_column(tmp_path, change, expect
     assert cases == []
 
 
+def test_one_wrong_day_is_one_error(tmp_path):
+    _, reader = read(csv_of(tmp_path, HEAD + ROW.replace("05/04/2022", "31/04/2022")))
+    assert codes(reader) == [("date_unreadable", 2, "Ngày tiếp nhận")]
+
+
 def test_a_dossier_counted_twice(tmp_path):
     cases, reader = read(csv_of(tmp_path, HEAD + ROW + ROW))
     assert codes(reader) == [("counted_twice", 3, "Mã hồ sơ")] and "dòng 2" in reader.findings[0].vi
@@ -215,6 +221,7 @@ def test_a_dossier_counted_twice(tmp_path):
 def test_a_day_outside_the_period(tmp_path):
     _, reader = read(csv_of(tmp_path, HEAD + ROW), period=period_of("2022Q1"))
     assert ("date_outside", 2, "Ngày tiếp nhận") in codes(reader)
+    assert "05/04/2022" in {finding.value for finding in reader.findings}  # a day as it is written in the list
 
 
 def test_an_abolished_unit_keeps_its_history_and_gets_nothing_new(tmp_path):
