@@ -319,8 +319,11 @@ def _backlog(figures: ReportFigures) -> Section:
 
 def _forecast(figures: ReportFigures) -> Section:
     def row(x: Forecast) -> tuple[Cell, ...]:
-        said = "chưa đạt được với tốc độ này" if x.day is None else "chậm so với hạn" if x.day > x.due else "kịp hạn"
-        return (x.unit_name, x.kind_name or "Tất cả các loại", x.wanted, x.done, round(x.pace, 2), x.day, x.due, said)
+        # Nothing tells on which day a target was met, so no day is shown, and a report made later must not call it late.
+        met = x.done >= x.wanted
+        late = "chưa đạt được với tốc độ này" if x.day is None else "chậm so với hạn" if x.day > x.due else "kịp hạn"
+        day, said = (None, "đã đạt") if met else (x.day, late)
+        return (x.unit_name, x.kind_name or "Tất cả các loại", x.wanted, x.done, round(x.pace, 2), day, x.due, said)
 
     return Section(
         "du_bao",

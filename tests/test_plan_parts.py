@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -17,6 +18,7 @@ from flows.plan_match import decide, doubts, match
 from flows.plan_missing import facts_of
 from flows.plan_totals import approve, enter_total, import_totals, set_target
 from flows.report import again, fetch, make_report, visible
+from flows.report_tables import sections
 from flows.retention import sweep
 from flows.synchronise import synchronise
 from schemas.document import DocumentStatus
@@ -415,3 +417,15 @@ def test_the_same_file_with_other_columns_is_read_again_and_counted_once(plan: P
     assert [one.case.owner for one in plan.missing()] == ["Người Số 1"]
     assert plan.import_list(path, ListKind.RESULTS, columns={"owner": "Công dân"}).rows == 0
     assert plan.import_list(path, ListKind.RESULTS).rows == 0
+
+
+def test_a_target_that_was_met_is_not_called_late_in_a_later_report(small: Plan):
+    scanned(small, 1)
+    for kind, count in (("Quyết định", 2), ("Giấy khai sinh", 2)):
+        enter_total(small, count, kind=kind, sector="", unit="H26.12.5", year=2022)
+        set_target(small, 50, source="KH 1", year=2022, unit="H26.12.5", level=None, sector=None, kind=kind)
+    approve(replace(small, who="minh"), 2022)
+    (table,) = [section for section in sections(figures(small, period_of("2022Q4"))) if section.name == "du_bao"]
+    assert {cells[1]: (cells[5], cells[7]) for cells in table.rows} == {
+        "Quyết định": (None, "đã đạt"), "Giấy khai sinh": (None, "chưa đạt được với tốc độ này"),
+    }  # fmt: skip
