@@ -145,7 +145,6 @@ class Plan:
             today=datetime.now(VIETNAM).date(),
         )
         reader = Reader(table, places, rules)
-        object = self.store.put(f"lists/{digest}", path, sha256=digest).model_dump()
         taken = lists.take(
             _all_or_none(reader, told),
             name=path.name,
@@ -153,7 +152,7 @@ class Plan:
             kind=kind,
             headings=table.headings,
             columns=headings,
-            object=object,
+            keep=lambda: self.store.put(f"lists/{digest}", path, sha256=digest).model_dump(),
             period=(period.first, period.last) if period else None,
             who=self.who,
             named=headings if named else None,

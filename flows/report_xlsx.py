@@ -29,6 +29,8 @@ _LINE = 15.5  # points, height of a line
 _UNIT = 11.0  # characters, width of a column of counts
 _FORMATS = {COUNT: "#,##0", MONEY: "#,##0", PERCENT: "0.0", DECIMAL: "0.00", DAY: "dd/mm/yyyy"}
 _HEADING_ROW = 4
+_ONE_PAGE = 20
+"""Rows of a table that is printed on one page with its chart."""
 _SUM = "F0F0F0"
 
 
@@ -79,6 +81,7 @@ def _sheet(sheet, section: Section, figures: ReportFigures) -> None:
     from openpyxl.drawing.image import Image
     from openpyxl.styles import Alignment, PatternFill
     from openpyxl.utils import get_column_letter
+    from openpyxl.worksheet.pagebreak import Break
 
     head = PatternFill("solid", fgColor="DEE6F0")
     _text(sheet.cell(1, 1), section.title).font = _font(bold=True, size=13)
@@ -120,6 +123,11 @@ def _sheet(sheet, section: Section, figures: ReportFigures) -> None:
         image = Image(io.BytesIO(picture))
         image.width, image.height = image.width * 0.45, image.height * 0.45
         sheet.add_image(image, f"A{row + 2}")
+        # A chart is not cut by the end of a page: on one page with a short table, on the next after a long one.
+        if len(section.rows) <= _ONE_PAGE:
+            sheet.page_setup.fitToHeight = 1
+        else:
+            sheet.row_breaks.append(Break(id=row))
 
 
 def _printed(sheet) -> None:
@@ -151,9 +159,10 @@ def _styles() -> list:
     for strong in (False, True):
         for kind in (TEXT, *_FORMATS):
             style = NamedStyle(_style_of(kind, strong), font=_font(bold=strong), border=_border())
-            if kind == TEXT:
-                style.alignment = Alignment(wrap_text=True, vertical="center")
+            if kind == TEXT:  # indented, for the number before it stands at the border
+                style.alignment = Alignment(wrap_text=True, vertical="center", indent=1)
             else:
+                style.alignment = Alignment(vertical="center")
                 style.number_format = _FORMATS[kind]
             if strong:
                 style.fill = PatternFill("solid", fgColor=_SUM)

@@ -7,7 +7,7 @@ import hashlib
 import pickle
 import tempfile
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import islice
@@ -108,7 +108,7 @@ class PlanLists:
         kind: ListKind,
         headings: Sequence[str],
         columns: Mapping[str, str],
-        object: dict | None,
+        keep: Callable[[], dict] | None,
         period: tuple[date, date] | None,
         who: str,
         named: Mapping[str, str] | None = None,
@@ -117,15 +117,17 @@ class PlanLists:
     ) -> Taken:
         """Everything of one file, in one transaction.
 
-        `cases` may raise: nothing is then imported. A known dossier with other content replaces what was known of it
-        (the older row stays, with the moment until which it counted); with the same content it is left alone. `complete`: what
-        is known of the units of the file (and of its period) and does not come again counts no longer. `instead_of`: a list
-        that was read in another way; its rows that do not come again count no longer.
+        `cases` may raise: nothing is then imported, and the file is not kept. `keep` puts the file where it stays. A known
+        dossier with other content replaces what was known of it (the older row stays, with the moment until which it counted);
+        with the same content it is left alone. `complete`: what is known of the units of the file (and of its period) and does
+        not come again counts no longer. `instead_of`: a list that was read in another way; its rows that do not come again count
+        no longer.
         """
         with tempfile.TemporaryFile() as spool:
             # The file is read and checked before the lock is taken, so that nobody who writes has to wait for that.
             count = _spool(cases, kind, spool)
             spool.seek(0)
+            object = keep() if keep else None
             with self.database.write() as connection:
                 list_id, at = uuid.uuid4().hex, now()
                 insert_list(
