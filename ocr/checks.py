@@ -38,6 +38,7 @@ def check(code: str, form: Form | None, found: dict[str, Found], forms: Forms) -
     _identities(report, values)
     _symbol_and_kind(report, code, values, forms)
     _date_order(report, values)
+    _parents(report, values)
     _plausible_dates(report, values)
     _tax_code(report, values)
     _agency(report, values)
@@ -155,6 +156,19 @@ def _date_order(report: Report, values: dict[str, str]) -> None:
         a, b = values.get(earlier), values.get(later)
         if a and b and _is_iso(a) and _is_iso(b) and a > b:
             report.add("date_order", CheckResult.FAILED, [earlier, later], f"{a} > {b}")
+
+
+LEAST_AGE_OF_PARENT = 12
+"""Years; with a younger mother or father one of the two was misread."""
+
+
+def _parents(report: Report, values: dict[str, str]) -> None:
+    """A parent's year of birth against the child's."""
+    born = values.get("ngay_sinh", "")[:4]
+    for name in ("me_nam_sinh", "cha_nam_sinh"):
+        year = values.get(name, "")[:4]
+        if born.isdigit() and year.isdigit() and int(born) - int(year) < LEAST_AGE_OF_PARENT:
+            report.add("date_order", CheckResult.FAILED, [name, "ngay_sinh"], f"{year} / {born}")
 
 
 def _is_iso(text: str) -> bool:

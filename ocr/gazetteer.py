@@ -25,6 +25,9 @@ _CITY = frozenset({"thành phố", "tp", "tp."})
 _ALIKE = str.maketrans("l1", "ii")  # `Đắk MII`, `la Grai`: one stroke of the pen
 
 
+_SPECK = re.compile(r"\s-\w|\w-\s")
+
+
 @dataclass(slots=True)
 class Judged:
     """A value held against the known places."""
@@ -97,7 +100,7 @@ def judge(value: str) -> Judged:
                 out.strange += 1
                 found = _nearest(name, province)
             if found is not None:
-                if not same_writing(found, name):
+                if not same_writing(found, name) or _SPECK.search(name):
                     out.changed.append((name, found))
                     parts[at] = part[:name_at] + found
                 first = words + len(part[:start].split())

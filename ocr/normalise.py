@@ -385,6 +385,10 @@ _MISREAD_PAIRS = (
 _SAFE_PHRASES = ("Ủy ban nhân dân", "Hội đồng nhân dân", "Ủy ban Mặt trận Tổ quốc")
 
 
+_YEARS = re.compile(r"\b(giai đoạn|nhiệm kỳ|năm học|niên khóa) ((?:19|20)\d\d) ((?:19|20)\d\d)\b", re.IGNORECASE)
+"""`giai đoạn 2026 2030`: a span of years whose dash was not seen."""
+
+
 def repair_phrases(text: str) -> tuple[str, float]:
     """Names every office uses (`Uy ban nhân đân`) put right in open text, with certainty below 1 when something changed."""
     words, certainty = text.split(), 1.0
@@ -399,6 +403,8 @@ def repair_phrases(text: str) -> tuple[str, float]:
                 fixed = (phrase if window[:1].isupper() else phrase[0].lower() + phrase[1:]) + tail
                 words[at : at + len(parts)], certainty = fixed.split(), 0.9
     repaired = " ".join(words)
+    if (dashed := _YEARS.sub(r"\1 \2 - \3", repaired)) != repaired:
+        repaired, certainty = dashed, min(certainty, 0.9)
     for wrong, right in _MISREAD_PAIRS:
         for a, b in ((wrong, right), (wrong.capitalize(), right.capitalize())):
             if a in repaired:

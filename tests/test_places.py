@@ -6,11 +6,13 @@ import pytest
 
 from ocr import gazetteer
 from ocr.agencies import provinces
+from ocr.checks import check
 from ocr.extract import read_document
-from ocr.fields.consistency import read_against_known
+from ocr.fields.consistency import completed_agency, read_against_known
 from ocr.fields.evidence import Found, may_be_accepted
-from ocr.forms import load_forms
-from ocr.normalise import nfc
+from ocr.fields.values import parse
+from ocr.forms import FieldForm, ValueKind, load_forms
+from ocr.normalise import nfc, repair_phrases
 from schemas.document import CheckResult
 from schemas.settings import Settings
 from tests.made_pages import birth_certificate
@@ -87,3 +89,36 @@ def test_a_known_place_outweighs_a_slip_that_the_engine_repeats():
     assert field.value == "Xóm 4, xã Yên Chính, huyện Ý Yên, tỉnh Nam Định" and "Yến" in field.printed
     warned = [c for c in reading.checks if c.code == "known_place"]
     assert warned and all(c.result is CheckResult.WARNING for c in warned)
+
+
+def test_an_agency_whose_last_word_was_lost_is_completed_from_the_date_line_or_waits():
+    agency, place = Found("Ủy ban nhân dân xã Đại", "", kind="agency"), Found("Đại An", "", kind="place")
+    completed_agency(agency, place, [])
+    assert agency.value == "Ủy ban nhân dân xã Đại An" and agency.certainty < 1
+    bare = Found("Ban", "", kind="agency")
+    completed_agency(bare, place, [])
+    assert not may_be_accepted(bare)
+
+
+def test_a_place_of_issue_with_the_letters_of_a_province_is_proposed_to_a_person():
+    place = Found("Quảng Ngài", "", kind="place")
+    assert read_against_known({"dia_danh": place})["dia_danh"][0] is False
+    assert place.value == "Quảng Ngãi"
+
+
+@pytest.mark.parametrize(("text", "value", "valid"), [("12,31 m", "12,31", True), ("12/31 m", "12,31", False), ("95 m2", "95", True)])
+def test_a_decimal_whose_comma_was_read_otherwise_is_not_trusted(text, value, valid):
+    parsed = parse(FieldForm(kind=ValueKind.DECIMAL), text)
+    assert (parsed.value, parsed.valid) == (value, valid)
+
+
+def test_years_whose_dash_was_not_seen_and_the_tail_of_a_label():
+    assert repair_phrases("Về bảo vệ rừng giai đoạn 2022 2030") == ("Về bảo vệ rừng giai đoạn 2022 - 2030", 0.9)
+    assert repair_phrases("Kế hoạch năm 2022") == ("Kế hoạch năm 2022", 1.0)
+    assert parse(FieldForm(kind=ValueKind.TEXT), "để: đăng ký kết hôn").value == "đăng ký kết hôn"
+
+
+def test_a_mother_as_old_as_her_child_sends_both_to_a_person():
+    found = {n: Found(v, v) for n, v in (("ngay_sinh", "2026-01-12"), ("me_nam_sinh", "2026"), ("cha_nam_sinh", "1990"))}
+    report = check("giay_khai_sinh", None, found, load_forms())
+    assert report.failed("me_nam_sinh") == ["date_order"] and not report.failed("cha_nam_sinh")

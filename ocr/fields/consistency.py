@@ -15,7 +15,7 @@ from ocr.fields.evidence import Found
 from ocr.fields.places import is_cut_off
 from ocr.fields.rows import Row, Token
 from ocr.fields.syllables import is_word
-from ocr.gazetteer import judge
+from ocr.gazetteer import judge, province_like, same_writing
 from ocr.normalise import key, new_tones, nfc, similarity, title_name
 
 _KINDS = frozenset({"name", "place", "agency", "text", "subject"})
@@ -61,6 +61,11 @@ def read_against_known(found: dict[str, Found]) -> dict[str, tuple[bool, str]]:
     told: dict[str, tuple[bool, str]] = {}
     for name, item in found.items():
         if item.kind not in ("place", "agency") or not item.value:
+            continue
+        if name == "dia_danh" and (province := province_like(item.value)) and not same_writing(province, item.value):
+            # a commune may have the letters of a province: a person looks
+            told[name] = False, f"{item.value} → {province}"
+            item.value, item.certainty = province, min(item.certainty, 0.5)
             continue
         judged = judge(item.value)
         item.known = judged.share
@@ -185,6 +190,11 @@ def completed_agency(agency: Found, place: Found | None, rows: list[Row]) -> Non
     if not agency.value:
         return
     _completed_province(agency, place)
+    if key(agency.value) in _BARE_HEADS:
+        agency.valid = False
+        return
+    if place is not None and place.value and (whole := _longer_name(agency.value, place.value)):
+        agency.value, agency.certainty = whole, min(agency.certainty, 0.5)
     if not is_cut_off(agency.value) and agency.value not in ("Ủy ban nhân dân", "Hội đồng nhân dân"):
         return
     agency.valid = False
@@ -197,6 +207,18 @@ def completed_agency(agency: Found, place: Found | None, rows: list[Row]) -> Non
             0.4,
             True,
         )
+
+
+_BARE_HEADS = frozenset({"ban", "so", "phong", "bo", "cuc", "chicuc", "doi", "truong", "vien", "trungtam", "hoidong", "uyban", "dai", "bao"})
+"""Beginnings that name no agency without what follows."""
+
+
+def _longer_name(agency: str, place: str) -> str | None:
+    """`… xã Đại` in a paper dated from Đại An: the last word of the heading was lost."""
+    before, level, rest = agency.rpartition(" xã ") if " xã " in agency else agency.rpartition(" phường ")
+    if level and new_tones(place).startswith(f"{new_tones(rest)} "):
+        return f"{before}{level}{place}"
+    return None
 
 
 def _completed_province(agency: Found, place: Found | None) -> None:

@@ -114,8 +114,9 @@ def _found(field: FieldForm, parts: list[list[Token]], score: float) -> Found | 
     if parsed.value is None and not key(parsed.printed):
         return None
     tokens = _tokens_of_value(parts, parsed)
+    cut = field.kind is ValueKind.DECIMAL and bool(tokens) and re.search(r"\d[.,]$", tokens[-1].text) is not None
     return Found(
-        parsed.value, parsed.printed, tokens, str(field.kind), label=min(1.0, score), valid=parsed.valid,
+        parsed.value, parsed.printed, tokens, str(field.kind), label=min(1.0, score), valid=parsed.valid and not cut,
         certainty=parsed.certainty, handwritten=is_handwritten(tokens),
     )  # fmt: skip
 

@@ -244,4 +244,9 @@ def _column_run(tokens: list[Token], right: float, height: float, number: Found 
         if token.box[0] > right + 0.5 * height:
             break
         run.append(token)
-    return [t for t in run if t.key or t.text in "-–,&"]
+    return [t for before, t in zip([None, *run], run, strict=False) if t.key or t.text in "-–,&" and not _on(before, t)]
+
+
+def _on(before: Token | None, mark: Token) -> bool:
+    """True for a mark that lies over the end of the word before it: a speck, no dash."""
+    return before is not None and mark.box[0] < before.box[2] - 4

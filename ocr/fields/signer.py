@@ -137,6 +137,9 @@ def _signer_on(sheet: Sheet, rows: list[Row], named: list[str]) -> dict[str, Fou
     if name:
         found["nguoi_ky"] = name
     doubtful = block.damaged or not (_centred_on(name, block) if name and name.valid else _under_authority(block, sheet))
+    if block.position and not block.inferred:
+        printed = key("".join(t.text for t in block.position_tokens))
+        doubtful = doubtful or (printed.endswith(key(block.position)) and printed != key(block.position))
     if (position := found.get("chuc_vu")) and not position.agreed and doubtful:
         # what stands in front of the position (KT., PHÓ, Q.) or a line of the block may lie unread under the seal
         position.certainty = min(position.certainty, 0.4)

@@ -94,6 +94,18 @@ def _identity(_: FieldForm, text: str) -> Parsed:
     return Parsed(value, text, len(value) in (9, 12) or value[0].isalpha())
 
 
+_BROKEN_DECIMAL = re.compile(r"\d\s?[/:;'’|]\s?\d")
+
+
+def _decimal(_: FieldForm, text: str) -> Parsed:
+    """A number whose decimal comma was read as another mark (`12/31 m`) is proposed with the comma and not trusted."""
+    broken = _BROKEN_DECIMAL.search(text)
+    value = n.parse_decimal(re.sub(r"(?<=\d)\s?[/:;'’|]\s?(?=\d)", ",", text, count=1) if broken else text)
+    if value is None:
+        return Parsed(n.tidy(text) or None, text, False)
+    return Parsed(value, text, not broken)
+
+
 def _place(_: FieldForm, text: str) -> Parsed:
     value, certainty = places.repaired(n.tidy(text))
     return Parsed(value or None, text, len(n.key(value)) >= 4 and not places.is_cut_off(value), certainty)
@@ -146,7 +158,7 @@ def _leading(text: str, words: tuple[str, ...]) -> tuple[str, float] | None:
 
 
 def _text(field: FieldForm, text: str) -> Parsed:
-    value = n.tidy_sentence(text)
+    value = re.sub(r"^[^\W\d_]{1,4}\s*:\s+", "", n.tidy_sentence(text))  # `để: …`: the tail of the label
     if field.vocabulary:
         found = n.closest(value, tuple(field.vocabulary), 0.85)
         if found:
@@ -176,7 +188,7 @@ _PARSERS: dict[ValueKind, Callable[[FieldForm, str], Parsed]] = {
     ValueKind.PLACE: _place,
     ValueKind.AGENCY: _agency,
     ValueKind.MONEY: _first(n.parse_money),
-    ValueKind.DECIMAL: _first(n.parse_decimal),
+    ValueKind.DECIMAL: _decimal,
     ValueKind.INTEGER: _first(n.parse_integer),
     ValueKind.PHONE: _first(n.parse_phone),
     ValueKind.CODE: _code,
