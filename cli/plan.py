@@ -113,7 +113,7 @@ def import_list(
             say(f"Cột không dùng đến: {', '.join(map(clean, taken.unread))}. Cần cột nào thì nhập lại với --column TÊN=TIÊU ĐỀ.")
         _show_findings(taken.findings, taken.findings_left_out)
     if not no_match and not as_json:
-        say(f"Đối chiếu: {sure} dòng khớp chắc chắn, {doubtful} cần người xem (sohoa plan doubts).")
+        say(f"Đối chiếu: {sure} dòng khớp chắc chắn, {doubtful} cặp cần người xem (sohoa plan doubts).")
     return NEEDS_PERSON if doubtful or taken.findings else 0
 
 
@@ -162,7 +162,7 @@ def match(context: typer.Context, who: str = _WHO) -> int:
         found = [match_list(plan, kind, told=told) for kind in ListKind]
     done()
     sure, doubtful = (sum(counts) for counts in zip(*found, strict=True))
-    say(f"Khớp chắc chắn thêm {sure} dòng; {doubtful} dòng cần người xem (sohoa plan doubts).")
+    say(f"Khớp chắc chắn thêm {sure} dòng; {doubtful} cặp cần người xem (sohoa plan doubts).")
     return NEEDS_PERSON if doubtful else 0
 
 

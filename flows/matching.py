@@ -108,8 +108,12 @@ def _identity(text: str) -> str:
 class Matcher:
     """Records, indexed by what rows can be looked up by. Pairs are then made in one pass over the rows."""
 
-    def __init__(self, records: Sequence[Side]) -> None:
+    def __init__(self, records: Sequence[Side], rejected: Iterable[tuple[int, str]] = ()) -> None:
+        """`rejected`: (row, record) that a person said are no pair. They are as if they were not there: the next best is found."""
         self.records = records
+        self._rejected: dict[int, set[str]] = defaultdict(set)
+        for row, record in rejected:
+            self._rejected[row].add(record)
         # By the hash of a key: a rare collision only adds a candidate, and the tuples would take most of the memory.
         self._blocks: dict[int, int | list[int]] = {}
         names: Counter[str] = Counter()
@@ -130,7 +134,8 @@ class Matcher:
     def match(self, rows: Iterable[Side]) -> Iterator[Match]:
         """Sure and doubtful pairs; each record is the sure paper of one row at most. Rows without any are not given.
 
-        Rows are read once and not held; the outcome comes best score first.
+        Rows are read once and not held; the outcome comes best score first, then the records that are as near to a row as its
+        best: whoever decides must see both.
         """
         claims = [claim for row in rows if (claim := self._claim(row)) is not None]
         claims.sort(key=lambda claim: (-claim.score, claim.row))
@@ -151,26 +156,33 @@ class Matcher:
             )
             if sure:
                 taken.add(claim.at)
-            yield Match(
-                case=claim.row,
-                document=str(self.records[claim.at].id),
-                state=MatchState.SURE if sure else MatchState.DOUBTFUL,
-                score=round(claim.score, 2),
-                evidence=claim.evidence,
-            )
+            yield self._made(claim.row, claim.at, MatchState.SURE if sure else MatchState.DOUBTFUL, claim.score, claim.evidence)
+        for claim in claims:
+            if claim.other is not None and claim.other[0] not in taken:
+                at, evidence = claim.other
+                yield self._made(claim.row, at, MatchState.DOUBTFUL, claim.second, evidence)
+
+    def _made(self, row: int, at: int, state: MatchState, score: float, evidence: tuple[Evidence, ...]) -> Match:
+        return Match(case=row, document=str(self.records[at].id), state=state, score=round(score, 2), evidence=evidence)
 
     def _claim(self, row: Side) -> _Claim | None:
-        """The best record for a row and the score of the second; None where nothing comes near."""
-        best, second, best_at = -math.inf, -math.inf, -1
+        """The best record for a row, the score of the second, and the second itself where it is as near; None where nothing
+        comes near."""
+        best, second, best_at, second_at = -math.inf, -math.inf, -1, -1
+        rejected = self._rejected.get(int(row.id), ()) if self._rejected else ()
         for at in sorted(self._candidates(row)):
+            if rejected and str(self.records[at].id) in rejected:
+                continue
             score = sum(self._weight(row, self.records[at], *outcome) for outcome in _outcomes(row, self.records[at]))
             if score > best:
-                best, second, best_at = score, best, at
+                best, second, best_at, second_at = score, best, at, best_at
             elif score > second:
-                second = score
+                second, second_at = score, at
         if best < DOUBTFUL:
             return None
-        return _Claim(best, second, int(row.id), best_at, self.compare(row, self.records[best_at]))
+        near = second >= DOUBTFUL and best - second < LEAD
+        other = (second_at, self.compare(row, self.records[second_at])) if near else None
+        return _Claim(best, second, int(row.id), best_at, self.compare(row, self.records[best_at]), other)
 
     def _candidates(self, row: Side) -> set[int]:
         found: set[int] = set()
@@ -202,6 +214,8 @@ class _Claim:
     row: int
     at: int
     evidence: tuple[Evidence, ...]
+    other: tuple[int, tuple[Evidence, ...]] | None
+    """The second record where it is as near, and what speaks for it."""
 
 
 @cache

@@ -45,13 +45,9 @@ class _Comparing:
                 told("records", len(records))
         if not records:
             return matches.write((), kind, self.plan.who, began=began)
-        rejected = matches.rejected(kind)
         rows = self._of_rows(lists.cases(kind=kind, unmatched=True), told)
-        found = Matcher(records).match(rows)
-        return matches.write(
-            (match for match in found if (match.case, match.document) not in rejected),
-            kind, self.plan.who, began=began,
-        )  # fmt: skip
+        found = Matcher(records, matches.rejected(kind)).match(rows)
+        return matches.write(found, kind, self.plan.who, began=began)
 
     @cached_property
     def _names(self) -> frozenset[str]:

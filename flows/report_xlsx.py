@@ -160,7 +160,7 @@ def _styles() -> list:
         for kind in (TEXT, *_FORMATS):
             style = NamedStyle(_style_of(kind, strong), font=_font(bold=strong), border=_border())
             if kind == TEXT:  # indented, for the number before it stands at the border
-                style.alignment = Alignment(wrap_text=True, vertical="center", indent=1)
+                style.alignment = Alignment(wrap_text=True, vertical="center", horizontal="left", indent=1)
             else:
                 style.alignment = Alignment(vertical="center")
                 style.number_format = _FORMATS[kind]

@@ -63,7 +63,12 @@ def test_two_rows_that_claim_one_record_go_to_a_person():
 
 def test_two_records_of_one_row_go_to_a_person():
     found = state([row()], [record("A"), record("B")])
-    assert [s for *_, s in found] == [DOUBT]
+    assert [(document, s) for _, document, s in found] == [("A", DOUBT), ("B", DOUBT)]  # who decides sees both
+
+
+def test_a_rejected_pair_leaves_the_next_best():
+    (found,) = Matcher([record("A"), record("B")], [(1, "A")]).match([row()])
+    assert (found.document, found.state) == ("B", SURE)
 
 
 def test_nothing_in_common_is_no_match():

@@ -201,6 +201,17 @@ def test_people_decide_what_is_doubtful_and_the_matcher_keeps_to_it(plan: Plan, 
     ]  # fmt: skip
 
 
+def test_of_two_papers_that_are_alike_both_are_shown_and_the_one_left_is_found(plan: Plan, tmp_path):
+    alike = {recorded(plan.catalogue, decision("45", "Đặng Thị Ngọc Ánh"))[0].id for _ in range(2)}
+    plan.import_list(results(tmp_path, "H26.12.5-210301-0001,Quyết định,45/QĐ-UBND,09/03/2021,Đặng Thị Ngọc Ánh,"), ListKind.RESULTS)
+    assert match(plan, ListKind.RESULTS) == (0, 2)
+    first, second = doubts(plan)
+    assert {first.match.document, second.match.document} == alike
+    PlanMatches(plan.catalogue).decide(first.match.case, first.match.document, False, who="minh", why="bản nháp")
+    assert match(plan, ListKind.RESULTS) == (1, 0) and list(plan.missing()) == []
+    assert PlanMatches(plan.catalogue).pairs(ListKind.RESULTS, MatchState.SURE)[0][1] == second.match.document
+
+
 def test_two_people_cannot_give_one_record_to_two_rows(plan: Plan, tmp_path):
     (row,) = recorded(plan.catalogue, decision("45", "Ai Đó"))
     plan.import_list(

@@ -119,7 +119,7 @@ def test_doubts_are_decided_and_the_missing_are_listed_to_scan_from(typed, tmp_p
         "Quyết định,47/QĐ-UBND,10/03/2021,-Lê Văn Tám\n", "utf-8",
     )  # fmt: skip
     code, out, _ = typed("plan", "import", path, "--kind", "results")
-    assert code == 1 and "1 cần người xem" in out
+    assert code == 1 and "1 cặp cần người xem" in out
     code, out, _ = typed("plan", "doubts", "--json")
     (doubt,) = json.loads(out)["doubts"]
     assert doubt["document"] == row.id and "số gần giống" in doubt["reasons"]
