@@ -125,12 +125,12 @@ class Plan:
         lists = PlanLists(self.catalogue)
         digest = sha256_of(path)
         named, before = dict(columns or {}), lists.known(digest, kind)
-        if before and not complete and not named:
+        if before and not complete and not named and not unit:
             return ListImport(id=before[0], name=path.name, sha256=digest, kind=kind, rows=0, added=0, changed=0, same=0)
         table = read_table(path, knower(named))
         places = columns_of(table.headings, lists.remembered(table.headings) | named)
         headings = {thing: heading_at(table.headings, at) for thing, at in places.items()}
-        if before and not complete and before[1] == headings:
+        if before and not complete and not unit and before[1] == headings:
             return ListImport(id=before[0], name=path.name, sha256=digest, kind=kind, rows=0, added=0, changed=0, same=0)
         rules = Rules(
             kind=kind,

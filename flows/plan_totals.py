@@ -103,7 +103,7 @@ def import_totals(plan: Plan, path: Path, *, year: int, columns: Mapping[str, st
     reader = _Rows(plan, table, places, Parts(plan, year))
     rows = reader.read()
     if reader.errors:
-        raise ListRefused.of(reader.findings, reader.errors, 0)
+        raise ListRefused.of(sorted(reader.findings, key=lambda finding: finding.row or 0), reader.errors, 0)
     if not rows:
         raise NotFound("no rows below the heading")
     object = plan.store.put(f"lists/{digest}", path, sha256=digest).model_dump()

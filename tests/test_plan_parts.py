@@ -108,7 +108,7 @@ def test_wrong_totals_in_a_file_are_told_and_none_goes_in(small: Plan, tmp_path)
         import_totals(small, path, year=YEAR)
     assert [(f.code, f.row, f.column) for f in refused.value.findings] == [
         ("kind_unknown", 2, "Loại kết quả"), ("unit_unknown", 3, "Cơ quan"), ("count_unreadable", 4, "Tổng số"),
-        ("count_unreadable", 5, "Tổng số"), ("counted_twice", 8, "Loại kết quả"), ("total_smaller", 6, "Tổng số"),
+        ("count_unreadable", 5, "Tổng số"), ("total_smaller", 6, "Tổng số"), ("counted_twice", 8, "Loại kết quả"),
     ]  # fmt: skip
     assert PlanTotals(small.catalogue).totals(YEAR, datetime.now(UTC), waiting=True) == []
 
@@ -417,6 +417,8 @@ def test_the_same_file_with_other_columns_is_read_again_and_counted_once(plan: P
     assert [one.case.owner for one in plan.missing()] == ["Người Số 1"]
     assert plan.import_list(path, ListKind.RESULTS, columns={"owner": "Công dân"}).rows == 0
     assert plan.import_list(path, ListKind.RESULTS).rows == 0
+    taken = plan.import_list(path, ListKind.RESULTS, unit="H26.12.6")  # it was not of the office that imported it
+    assert (taken.added, taken.gone) == (1, 1) and [one.case.unit for one in plan.missing()] == ["H26.12.6"]
 
 
 def test_a_target_that_was_met_is_not_called_late_in_a_later_report(small: Plan):
