@@ -108,7 +108,11 @@ def write_csv(rows: Iterator[dict[str, str]], path: Path, title: str = "") -> in
 # --- results still in force ------------------------------------------------------------------------------------------
 RESULT_HEADINGS = ("STT", "Loại kết quả", "Số, ký hiệu", "Ngày cấp", "Cơ quan ban hành", "Chủ hồ sơ", "Lĩnh vực")
 _OWNERS = ("ho_ten", "vo_ho_ten", "chu_ho", "chu_dau_tu", "doi_tuong")
-_SECTOR = {"giay_phep_xay_dung": "Xây dựng", "giay_chung_nhan_ho_kinh_doanh": "Đăng ký kinh doanh"}
+_SECTOR = {
+    "giay_phep_xay_dung": "Xây dựng", "giay_chung_nhan_ho_kinh_doanh": "Đăng ký kinh doanh",
+    "giay_chung_nhan_quyen_su_dung_dat": "Đất đai",
+    **dict.fromkeys(("cong_van", "bao_cao", "thong_bao", "to_trinh", "nghi_quyet"), "Văn phòng"),
+}  # fmt: skip
 
 
 def results(truth: Path, missing: int, seed: int) -> list[dict[str, str]]:

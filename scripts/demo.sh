@@ -7,8 +7,9 @@
 set -euo pipefail
 home=${1:?usage: scripts/demo.sh HOME [before]}
 export SOHOA_HOME=$home OMP_THREAD_LIMIT=1
-# Codes and books need an agency code (QĐ 20/2020/QĐ-TTg); this one is for the trial only, nothing is written to sohoa.toml.
-export SOHOA_OFFICE__CODE=${SOHOA_OFFICE__CODE:-H26.99} SOHOA_OFFICE__NAME=${SOHOA_OFFICE__NAME:-UBND xã Thử Nghiệm}
+# Codes and books need an agency code (QĐ 20/2020/QĐ-TTg); this one, that of the sample lists, is for the trial only, nothing is
+# written to sohoa.toml.
+export SOHOA_OFFICE__CODE=${SOHOA_OFFICE__CODE:-H26.12.5} SOHOA_OFFICE__NAME=${SOHOA_OFFICE__NAME:-UBND xã Thử Nghiệm}
 sohoa=.venv/bin/sohoa python=.venv/bin/python
 out=$home/demo
 step() { printf '\n== %s\n' "$1"; }
