@@ -94,6 +94,9 @@ class UnitOfRow:
     level: Level
     closed_on: date | None = None
     successor: str | None = None
+    """The one that carries its backlog on; None when it was divided."""
+    heirs: tuple[str, ...] = ()
+    """Names of all who took over."""
     id: str = ""
 
 
@@ -415,7 +418,8 @@ class Reader:
         # What an abolished office resolved in its time is history and right; what it receives later cannot be.
         day = case.received or case.issued or case.dossier_day
         if unit.closed_on and day and day > unit.closed_on:
-            heir = f" Đơn vị kế tục: {unit.successor}." if unit.successor else ""
+            names = unit.heirs or tuple(filter(None, (unit.successor,)))
+            heir = f" Đơn vị kế tục: {', '.join(names)}." if names else ""
             self._tell(
                 Severity.ERROR, "unit_abolished", case.row, "unit", unit.code,
                 f"Cơ quan này đã chấm dứt hoạt động ngày {unit.closed_on:%d/%m/%Y}.{heir}",

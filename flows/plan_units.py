@@ -103,6 +103,7 @@ class Offices:
             level=Level(row.level) if row.level in set(Level) else self._default,
             closed_on=date.fromisoformat(row.valid_to) if row.valid_to else None,
             successor=(heirs[0].code or heirs[0].id) if len(heirs) == 1 else None,
+            heirs=tuple(sorted(f"{heir.name} ({heir.code})" if heir.code else heir.name for heir in heirs)),
             id=row.id,
         )
 

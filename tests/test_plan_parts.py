@@ -159,7 +159,14 @@ def test_a_divided_district_keeps_its_line_and_says_so(small: Plan, tmp_path):
     made = figures(Plan(small.settings, small.catalogue, small.store, "lan"), period_of("2026"))
     assert [line.unit for line in made.plan] == ["H26.12"]
     assert any("UBND xã 1, UBND xã 2" in note for note in made.notes)
-    assert again(Plan(small.settings, small.catalogue, small.store, "lan"), before.row)[1]
+    now = Plan(small.settings, small.catalogue, small.store, "lan")
+    assert again(now, before.row)[1]
+    path = tmp_path / "a.csv"
+    path.write_text("Mã hồ sơ,Ngày tiếp nhận,Cơ quan\nH26.12-250805-0001,05/08/2025,H26.12\n", "utf-8")
+    with pytest.raises(ListRefused) as refused:
+        now.import_list(path, ListKind.DOSSIERS)
+    (finding,) = refused.value.findings
+    assert finding.code == "unit_abolished" and "UBND xã 1 (H26.81), UBND xã 2 (H26.82)" in finding.vi
 
 
 def test_the_end_of_a_unit_entered_later_does_not_change_an_earlier_report(small: Plan):
