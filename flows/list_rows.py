@@ -167,18 +167,12 @@ def is_heading(text: str) -> bool:
     return fold_words(modern(text)[0]) in _HEADINGS
 
 
+def is_running_number(heading: str) -> bool:
+    return fold_words(modern(heading)[0]) in _RUNNING
+
+
 _RUNNING = frozenset({"stt", "tt", "so thu tu"})
 _HEADINGS = frozenset(name for names in COLUMNS.values() for name in names) | _RUNNING
-
-
-def unread_of(headings: Sequence[str], places: Mapping[str, int]) -> tuple[str, ...]:
-    """Headings of columns that nothing is taken from, without the running number."""
-    taken = set(places.values())
-    return tuple(
-        heading
-        for at, heading in enumerate(headings)
-        if at not in taken and heading and fold_words(modern(heading)[0]) not in _RUNNING
-    )
 
 
 class Reader:

@@ -11,7 +11,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from flows.list_files import read_table
-from flows.list_rows import Reader, Rules, columns_of, is_heading, unread_of
+from flows.list_rows import Reader, Rules, columns_of, is_heading, is_running_number
 from flows.plan_units import Offices
 from ocr.forms import Forms, load_forms
 from schemas.errors import NotFound
@@ -362,6 +362,12 @@ def knower(named: Mapping[str, str]) -> Callable[[str], bool]:
     """Tells headings: those that were met before, and those that people name."""
     own = {fold_words(heading) for heading in named.values()}
     return lambda text: is_heading(text) or fold_words(text) in own
+
+
+def unread_of(headings: Sequence[str], places: Mapping[str, int]) -> tuple[str, ...]:
+    """Headings of columns that nothing is taken from, without the running number."""
+    taken = set(places.values())
+    return tuple(h for at, h in enumerate(headings) if h and at not in taken and not is_running_number(h))
 
 
 def heading_at(headings: Sequence[str], at: int) -> str:
