@@ -187,6 +187,8 @@ def looks_like_name(text: str) -> bool:
     words = re.findall(r"[^\W\d_]+", nfc(text))
     if not 2 <= len(words) <= 7 or any(len(word) > 7 for word in words) or words[-1].lower() == "thị":
         return False  # nobody's name ends in `Thị`: the last syllable stands in the next row
+    if words[0].lower() == "thị":
+        return False  # more often a surname lost before it than one of the few people who are called so
     return key(words[0]) in _SURNAME_KEYS
 
 
@@ -195,7 +197,7 @@ _DATE_NUMERIC = re.compile(
     r"(?<![0-9])([0-9OolIQ|]{1,2})\s?[/.\-]\s?([0-9OolIQ|]{1,2})\s?[/.\-]\s?([0-9OolIQSB]{4})(?![0-9])"
 )
 _DATE_WORDED = re.compile(
-    r"(?:ngay|ngây)?\s*[:.]?\s*([0-9ol|i]{1,2})\W{0,4}(?:thang|thg|tháng)\W{0,4}([0-9ol|i]{1,2})\W{0,4}nam\W{0,4}([0-9ols]{4})"
+    r"(?:ngay|ngây)?\s*[:.]?\s*(?<![0-9a-z])([0-9ol|iz]{1,2})\W{0,4}(?:thang|thg|tháng)\W{0,4}([0-9ol|i]{1,2})\W{0,4}nam\W{0,4}([0-9ols]{4})"
 )
 
 
@@ -417,7 +419,7 @@ _SYMBOL_REPAIRS = (
     (re.compile(r"^[QO0][DĐ]{1,2}(?=[-/.]|$)"), "QĐ"),
     (re.compile(r"^N[DÐ](?=[-/.]|$)"), "NĐ"),
     (re.compile(r"^(?:TTR|TTr|TTt|TTI|TTx|TIr|Tlr|TTT|Tĩr|TTrr)(?=[-/.]|$)"), "TTr"),
-    (re.compile(r"-?(?:UBN[DÐ]|UBNĐ|UBNO|U8ND|ƯBND|ỤBND|ÚBND|UBMD)"), "-UBND"),
+    (re.compile(r"-?(?:UBN[DÐ]|UBNĐ|UBNO|U8ND|[ƯỤÚÙỦŨ]BND|UBMD)"), "-UBND"),
     (re.compile(r"HĐN[DĐ]|HDND"), "HĐND"),
 )
 

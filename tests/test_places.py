@@ -8,11 +8,15 @@ from ocr import gazetteer
 from ocr.agencies import provinces
 from ocr.checks import check
 from ocr.extract import read_document
+from ocr.fields import compounds
+from ocr.fields.compounds import repaired
 from ocr.fields.consistency import completed_agency, read_against_known
 from ocr.fields.evidence import Found, may_be_accepted
+from ocr.fields.rows import Token
+from ocr.fields.syllables import is_syllable
 from ocr.fields.values import parse
 from ocr.forms import FieldForm, ValueKind, load_forms
-from ocr.normalise import nfc, repair_phrases
+from ocr.normalise import nfc, parse_date, repair_phrases
 from schemas.document import CheckResult
 from schemas.settings import Settings
 from tests.made_pages import birth_certificate
@@ -122,3 +126,31 @@ def test_a_mother_as_old_as_her_child_sends_both_to_a_person():
     found = {n: Found(v, v) for n, v in (("ngay_sinh", "2026-01-12"), ("me_nam_sinh", "2026"), ("cha_nam_sinh", "1990"))}
     report = check("giay_khai_sinh", None, found, load_forms())
     assert report.failed("me_nam_sinh") == ["date_order"] and not report.failed("cha_nam_sinh")
+
+
+@pytest.mark.parametrize(
+    ("read", "right", "sure"),
+    [
+        ("lưu trữ tôn đọng", "lưu trữ tồn đọng", 0.9), ("cơ sở thế thao", "cơ sở thể thao", 0.9), ("Ủng thư phổi", "Ung thư phổi", 0.9),
+        ("Tố dân phố 17", "Tổ dân phố 17", 0.9), ("dự báo về mưa", "dự báo về mưa", 1.0), ("Nguyễn Thế Thao", "Nguyễn Thế Thao", 1.0),
+        ("Tòa án nhân dân quận 1", "Tòa án nhân dân quận 1", 1.0), ("chế độ hằng tháng", "chế độ hằng tháng", 1.0),
+    ],
+)  # fmt: skip
+def test_common_words_with_one_accent_misread(read, right, sure):
+    assert repaired(read) == (right, sure)
+
+
+def test_the_list_of_common_words_is_written_well():
+    for pairs in compounds._known().values():
+        assert len(pairs) == 1 or all("hàng" in pair or "hằng" in pair for pair in pairs)
+        assert all(is_syllable(syllable) for pair in pairs for syllable in pair), pairs
+
+
+def test_numbers_of_unequal_height_in_a_date_are_looked_at_by_a_person():
+    def date(*tops: float) -> Found:
+        tokens = [Token(text, text, (100.0 * n, top, 100.0 * n + 30, 60.0), 0.96, 1, 0.0)
+                  for n, (text, top) in enumerate(zip(("02", "12", "2019"), tops, strict=True))]  # fmt: skip
+        return Found("2019-12-02", "ngày 02 tháng 12 năm 2019", tokens, kind="date")
+
+    assert may_be_accepted(date(36.0, 36.0, 35.0)) and not may_be_accepted(date(25.0, 36.0, 36.0))
+    assert parse_date("ngày Z7 tháng 5 năm 2025") == "2025-05-27"

@@ -15,8 +15,10 @@ from pathlib import Path
 from ocr.agencies import is_closed_name
 from ocr.checks import Report
 from ocr.classify import Kind
+from ocr.fields.compounds import within_compounds
 from ocr.fields.evidence import Found
 from ocr.fields.syllables import doubtful_accents, odd_name_syllables, odd_words, shouted_words
+from ocr.gazetteer import judge
 from schemas.page import PageReading
 
 MODEL = Path(__file__).with_name("model.json")
@@ -37,6 +39,7 @@ def features(
     worded = item.kind in _WORDED
     value = item.value or ""
     sure = min(1.0, -math.log10(max(1e-3, 1.0 - min(words))) / 2)
+    unjudged = _unjudged(item) if worded else ""
     facts = {
         "bias": 1.0,
         "min_word": min(words),
@@ -56,18 +59,30 @@ def features(
         "contrast": quality.contrast if quality else 0.0,
         "long": min(1.0, len(value) / 100),
         "rule": float(item.source == "rule"),
-        "accents": min(1.0, doubtful_accents(value) / 2) if worded else 0.0,
+        "accents": min(1.0, doubtful_accents(unjudged) / 2) if worded else 0.0,
         "shouted": min(1.0, float(shouted_words(value))) if item.kind in ("name", "place", "agency") else 0.0,
         "closed": float(item.kind == "agency" and is_closed_name(value)),
+        "known": item.known,
+        "known_agency": item.known if item.kind == "agency" else 0.0,
+        "plain_words": float(item.kind in ("subject", "text") and not unjudged),
         "short_name": float(item.kind == "name" and len(value.split()) < 3),
         "born": float(bool(reading and reading.born_digital)),
-        "odd": min(1.0, odd_words(value) / 2) if worded else 0.0,
+        "odd": min(1.0, odd_words(unjudged) / 2) if worded else 0.0,
         "odd_name": min(1.0, float(odd_name_syllables(value))) if item.kind == "name" else 0.0,
         **_page_facts(reading),
         f"is_{item.kind}": 1.0,
     }
     facts["agreeing_accents"] = facts["agreeing"] * facts["accents"]  # the engine repeats an accent it prefers
     return facts | {f"{name} of {item.kind}": facts[name] for name in _BY_KIND}
+
+
+def _unjudged(item: Found) -> str:
+    """The words of a value that neither a known place nor a common word speaks for."""
+    words = (item.value or "").split()
+    known = within_compounds(item.value or "")
+    if item.kind in ("place", "agency"):
+        known |= {at for first, last in judge(item.value or "").spans for at in range(first, last + 1)}
+    return " ".join(word for at, word in enumerate(words) if at not in known)
 
 
 def _page_facts(reading: PageReading | None) -> dict[str, float]:

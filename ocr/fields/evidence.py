@@ -48,8 +48,16 @@ PEN_POSSIBLE = 0.03
 def may_be_accepted(item: Found) -> bool:
     """Whether a value may do without a person at all: printed, of the right form, read rather than inferred, and not
     repaired or damaged so far that it is only a proposal."""
-    printed = not item.handwritten and item.pen < PEN_POSSIBLE
+    printed = not item.handwritten and item.pen < PEN_POSSIBLE and not (item.kind == "date" and _drawn(item.tokens))
     return printed and item.valid and item.source != "rule" and item.certainty >= 0.5
+
+
+def _drawn(tokens: list[Token]) -> bool:
+    """True when the numbers of a date are not of one print: one may be by hand, or one is much taller than another."""
+    numbers = [t for t in tokens if any(c.isdigit() for c in t.text) and "/" not in t.text]
+    heights = [t.height for t in numbers if t.text.strip(".,;:").isdigit()]
+    uneven = len(heights) > 1 and max(heights) > 1.35 * min(heights)
+    return uneven or any((t.handwritten or 0) >= 0.15 for t in numbers)
 
 
 def is_handwritten(tokens: list[Token]) -> bool:

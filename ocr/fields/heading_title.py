@@ -8,12 +8,13 @@ from rapidfuzz.distance import Levenshtein
 
 from ocr import agencies
 from ocr.classify import Kind
+from ocr.fields.compounds import repaired
 from ocr.fields.evidence import Found, clean_edges, strip_marks
 from ocr.fields.layout import Heading
 from ocr.fields.rows import Row, Sheet, Token, capital_share
 from ocr.fields.syllables import is_word
 from ocr.forms import Forms
-from ocr.normalise import fold, key, repair_phrases, tidy_sentence
+from ocr.normalise import fold, key, tidy_sentence
 
 _BODY = re.compile(
     r"^\W*(?:can\W?cu|kinh (?:gui|moi)|tran trong (?:kinh )?moi|dieu\s*\d|xet\b|theo de nghi|thuc hien\b|chuong\s+[ivx1]+|phan\s+[ivx]+|i\s?[.,]|1\s?[.,]|a\s?[.)]|"
@@ -93,7 +94,7 @@ def _subject_below(heading: Heading, sheet: Sheet, above: int, centre: float) ->
     text = tidy_sentence(" ".join(t.text for t in tokens))
     text = re.sub(r"^[^\w\"“(]+", "", text)
     starts = bool(re.match(r"(?:ve viec|ve|v/v)\b", fold(text)))
-    value, certainty = repair_phrases(text)
+    value, certainty = repaired(text)
     heading.fields["trich_yeu"] = Found(
         value, text, tokens, "subject", label=1.0 if starts else 0.7, valid=len(text) > 6, certainty=certainty
     )
@@ -195,7 +196,7 @@ def read_letter_subject(heading: Heading, sheet: Sheet) -> None:
     text = tidy_sentence(" ".join(t.text for t in tokens))
     text = re.sub(r"^\W*[vV]\w?\s?[^\w\s]{1,2}\s?[vVwW]?\s+", "V/v ", text)
     if len(text) > 6:
-        value, certainty = repair_phrases(strip_marks(text))
+        value, certainty = repaired(strip_marks(text))
         certainty = min(certainty, 0.4) if cut else certainty
         heading.fields["trich_yeu"] = Found(value, text, tokens, "subject", certainty=certainty)
 

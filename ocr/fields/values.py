@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ocr import normalise as n
-from ocr.fields import places
+from ocr.fields import compounds, places
 from ocr.fields.rows import Token
 from ocr.fields.syllables import split_fused
 from ocr.forms import FieldForm, ValueKind
@@ -107,7 +107,9 @@ def _decimal(_: FieldForm, text: str) -> Parsed:
 
 
 def _place(_: FieldForm, text: str) -> Parsed:
-    value, certainty = places.repaired(n.tidy(text))
+    value, sure = compounds.repaired(n.tidy(text))
+    value, certainty = places.repaired(value)
+    certainty = min(certainty, sure)
     return Parsed(value or None, text, len(n.key(value)) >= 4 and not places.is_cut_off(value), certainty)
 
 
@@ -163,7 +165,7 @@ def _text(field: FieldForm, text: str) -> Parsed:
         found = n.closest(value, tuple(field.vocabulary), 0.85)
         if found:
             return Parsed(found[0], text, True, 1.0 if found[1] > 0.99 else 0.9)
-    value, certainty = n.repair_phrases(value)
+    value, certainty = compounds.repaired(value)
     return Parsed(value or None, text, len(n.key(value)) >= 2, certainty)
 
 
@@ -172,9 +174,9 @@ def _list(field: FieldForm, text: str) -> Parsed:
     cuts = sorted((m.span() for e in field.drop for m in re.finditer(e, folded)), reverse=True)
     for start, end in cuts:
         text = text[:start] + text[end:]
-    items = [n.tidy_sentence(item) for item in text.split(ITEM)]
-    value = "; ".join(item for item in items if n.key(item))
-    return Parsed(value or None, text.replace(ITEM, " "), bool(value))
+    read = [compounds.repaired(n.tidy_sentence(item)) for item in text.split(ITEM)]
+    value = "; ".join(item for item, _ in read if n.key(item))
+    return Parsed(value or None, text.replace(ITEM, " "), bool(value) and not n.key(value).startswith("stt"), min(sure for _, sure in read))
 
 
 _PARSERS: dict[ValueKind, Callable[[FieldForm, str], Parsed]] = {
