@@ -371,8 +371,7 @@ class Reader:
     def _state(self, row: int, text: str | None, finished: date | None) -> CaseState | None:
         if text is None:
             return CaseState.RESOLVED if finished else None
-        folded = fold_words(text)
-        state = _STATE_OF.get(folded)
+        state = _STATE_OF.get(fold_words(text))
         if state is None:
             self._tell(Severity.ERROR, "state_unknown", row, "state", text, "Không hiểu trạng thái này.")
         return state
@@ -380,9 +379,7 @@ class Reader:
     def _in_order(self, case: Case, unread: set[str]) -> None:
         """Dates one after another, and within the period of the list. `unread`: dates that are told to be unreadable already."""
         if case.received and case.finished and case.finished < case.received:
-            self._tell(
-                Severity.ERROR, "dates_in_order", case.row, "finished", f"{case.finished:%d/%m/%Y}", "Ngày trả trước ngày tiếp nhận."
-            )
+            self._tell(Severity.ERROR, "dates_in_order", case.row, "finished", f"{case.finished:%d/%m/%Y}", "Ngày trả trước ngày tiếp nhận.")
         if case.received and case.due and case.due < case.received:
             self._tell(Severity.ERROR, "dates_in_order", case.row, "due", f"{case.due:%d/%m/%Y}", "Hạn trả trước ngày tiếp nhận.")
         if case.dossier_day and case.received and case.dossier_day > case.received:
