@@ -10,7 +10,7 @@ import re
 import tomllib
 from collections import defaultdict
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from ocr.agencies import provinces
@@ -84,8 +84,12 @@ def same_writing(a: str, b: str) -> bool:
     return _writing(a) == _writing(b)
 
 
+@lru_cache(maxsize=2048)
 def judge(value: str) -> Judged:
-    """Places named in a value (`…, huyện Ba Bế, tỉnh Bắc Kạn`, `Ủy ban nhân dân huyện Ba Bé`) against the known ones."""
+    """Places named in a value (`…, huyện Ba Bế, tỉnh Bắc Kạn`, `Ủy ban nhân dân huyện Ba Bé`) against the known ones.
+
+    Asked several times about a value, so the answer is kept and shared: it is not to be changed.
+    """
     parts = [p.strip() for p in nfc(value).split(",")]
     out = Judged(value)
     province = _province_of(parts)
