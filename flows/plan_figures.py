@@ -113,6 +113,8 @@ def figures(
             "months": both.submit(ask, work.months, period, as_of, units, within),
             "recent": both.submit(ask, partial(_recent, plan), as_of),
             "counts": both.submit(ask, raw_counts, period, as_of, units, within),
+            "counts_before": both.submit(ask, raw_counts, earlier, as_of, units, within),
+            "digitised_before": both.submit(ask, work.digitised, _moment(earlier.first), _moment(earlier.last + timedelta(days=1)), as_of, within),
             "each": both.submit(ask, d.dossiers, period, as_of, names=names, **which),
             "before": both.submit(ask, d.dossiers, earlier, as_of, names=names, **which),
             "sectors": both.submit(ask, d.dossiers, period, as_of, names={}, by_sector=True, **which),
@@ -141,7 +143,7 @@ def figures(
         dossiers=(*found["each"], *_named_levels(found["levels"])),
         sectors=tuple(found["sectors"]),
         dossiers_before=tuple(found["before"]),
-        indicators=tuple(_indicators(plan, found["counts"])),
+        indicators=tuple(_indicators(plan, found["counts"], found["counts_before"])),
         copies=tuple(found["copies"]),
         copies_before=tuple(found["copies_before"]),
         throughput=tuple(found["throughput"]),
@@ -149,6 +151,7 @@ def figures(
         backlog=tuple(found["backlog"]),
         forecasts=tuple(_forecasts(plan, lines, found["recent"], as_of, year)),
         months=tuple(found["months"]),
+        digitised_before=found["digitised_before"],
         urgent=tuple(found["urgent"]),
         notes=tuple(
             _notes(plan, lines, found["each"], found["simulated"], PlanLists(plan.catalogue).after(as_of))
@@ -187,7 +190,7 @@ def _named_levels(levels: list[DossierFigures]) -> list[DossierFigures]:
     return [one.model_copy(update={"unit_name": _LEVEL_NAMES[one.level]}) for one in levels]
 
 
-def _indicators(plan: Plan, counts: dict[str, int]) -> list[Indicator]:
+def _indicators(plan: Plan, counts: dict[str, int], before: dict[str, int]) -> list[Indicator]:
     found = []
     for code, (above, below) in plan.settings.plan.indicators.items():
         unknown = {above, below} - COUNTS.keys()
@@ -202,6 +205,8 @@ def _indicators(plan: Plan, counts: dict[str, int]) -> list[Indicator]:
                 denominator=counts[below],
                 numerator_name=COUNTS[above],
                 denominator_name=COUNTS[below],
+                numerator_before=before[above],
+                denominator_before=before[below],
                 points=points,
                 source="QĐ 766/QĐ-TTg; công thức do cơ quan cấu hình",
             )

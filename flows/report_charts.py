@@ -72,6 +72,8 @@ def _plan(figure, figures: ReportFigures) -> bool:
 
 def _dossiers(figure, figures: ReportFigures) -> bool:
     """What became of the dossiers of each unit."""
+    from matplotlib.ticker import MaxNLocator
+
     units = sorted((x for x in figures.dossiers if x.unit), key=lambda x: x.to_do, reverse=True)[:_MOST][::-1]
     if not units:
         return False
@@ -92,6 +94,7 @@ def _dossiers(figure, figures: ReportFigures) -> bool:
     for at, total in enumerate(left):
         axes.text(total, at, f" {number(total)}", va="center", fontsize=9)
     axes.set_xlim(0, max(left) * 1.12 or 1)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.xaxis.set_major_formatter(lambda value, _: number(int(value)))
     axes.set_xlabel("hồ sơ")
     figure.legend(loc="outside upper center", ncols=4, frameon=False)
@@ -100,6 +103,8 @@ def _dossiers(figure, figures: ReportFigures) -> bool:
 
 def _months(figure, figures: ReportFigures) -> bool:
     """Received, resolved and digitised by month."""
+    from matplotlib.ticker import MaxNLocator
+
     months = figures.months
     if len(months) < 2 or not any(x.received or x.digitised or x.resolved_in_time for x in months):
         return False
@@ -107,14 +112,16 @@ def _months(figure, figures: ReportFigures) -> bool:
     at = range(len(months))
     axes.bar([x - 0.27 for x in at], [x.received for x in months], 0.25, color=_MIDDLE, label="hồ sơ tiếp nhận")
     axes.bar(at, [x.resolved_in_time for x in months], 0.25, color=_DARK, label="giải quyết đúng hạn")
-    axes.bar(
-        at, [x.resolved_late for x in months], 0.25, bottom=[x.resolved_in_time for x in months], color=_WARN, hatch="//",
-        edgecolor="white", label="giải quyết quá hạn",
-    )  # fmt: skip
+    if any(x.resolved_late for x in months):
+        axes.bar(
+            at, [x.resolved_late for x in months], 0.25, bottom=[x.resolved_in_time for x in months], color=_WARN, hatch="//",
+            edgecolor="white", label="giải quyết quá hạn",
+        )  # fmt: skip
     axes.bar(
         [x + 0.27 for x in at], [x.digitised for x in months], 0.25, color=_LIGHT, hatch="..", edgecolor=_DARK, label="giấy tờ số hoá"
     )
     axes.set_xticks(list(at), [f"{x.month[5:]}/{x.month[:4]}" for x in months])
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.yaxis.set_major_formatter(lambda value, _: number(int(value)))
     figure.legend(loc="outside upper center", ncols=4, frameon=False)
     return True

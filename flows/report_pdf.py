@@ -86,13 +86,16 @@ class _Paper(FPDF):
             self.set_xy(self.l_margin, top + 17)
 
     def _section(self, section: Section) -> None:
-        # A heading with at least the head and two rows of its table below it.
-        if self.get_y() > self.h - self.b_margin - 40:
+        picture = chart(section.chart, self.figures) if section.chart else None
+        # A heading with at least the head and two rows of its table below it; with its chart where one page holds them all
+        # and less than half a page stays white for that.
+        whole = 26 + (_LINE + 1.4) * min(len(section.rows) + len(section.extra) + 1, section.on_paper) + self._height(picture)
+        left = self.h - self.b_margin - self.get_y()
+        if left < 40 or (left < whole <= self.eph and left < self.eph / 2):
             self.add_page()
         self.ln(4)
         self.set_font("Serif", "B", 12)
         self.multi_cell(0, 7, drawable(section.title), new_x="LMARGIN", new_y="NEXT")
-        picture = chart(section.chart, self.figures) if section.chart else None
         self._table(section)
         if section.note:
             self.set_font("Serif", "", 8.5)
@@ -100,12 +103,17 @@ class _Paper(FPDF):
         if picture:
             self._picture(picture)
 
-    def _picture(self, data: bytes) -> None:
+    def _height(self, picture: bytes | None) -> float:
+        """mm, as wide as the page."""
         from PIL import Image
 
-        with Image.open(io.BytesIO(data)) as image:
-            height = self.epw * image.height / image.width
-        if self.get_y() + height > self.h - self.b_margin:
+        if picture is None:
+            return 0.0
+        with Image.open(io.BytesIO(picture)) as image:
+            return self.epw * image.height / image.width
+
+    def _picture(self, data: bytes) -> None:
+        if self.get_y() + self._height(data) > self.h - self.b_margin:
             self.add_page()
         self.ln(1)
         self.image(io.BytesIO(data), w=self.epw)

@@ -221,6 +221,7 @@ def _months(figures: ReportFigures) -> Section:
         tuple((f"{x.month[5:]}/{x.month[:4]}", x.digitised, x.received, x.resolved_in_time, x.resolved_late) for x in figures.months)
         if told
         else (),
+        note=f"Giấy tờ số hoá trong kỳ: {number(sum(x.digitised for x in figures.months))}; cùng kỳ: {number(figures.digitised_before)}.",
         chart="months" if len(figures.months) > 1 else "",
     )  # fmt: skip
 
@@ -237,10 +238,11 @@ def _indicators(figures: ReportFigures) -> Section:
             Column("Mẫu số", COUNT),
             Column("Là", TEXT, width=2.6),
             Column("Tỷ lệ %", PERCENT),
+            Column("Cùng kỳ %", PERCENT),
             Column("Điểm tối đa", DECIMAL),
         ),
         tuple(
-            (x.code, x.name, x.numerator, x.numerator_name, x.denominator, x.denominator_name, x.share, x.points)
+            (x.code, x.name, x.numerator, x.numerator_name, x.denominator, x.denominator_name, x.share, x.share_before, x.points)
             for x in figures.indicators
         ),
         note="Công thức của từng chỉ số chưa thấy trong văn bản tìm được nên là cấu hình [plan] indicators; số liệu gốc ghi kèm.",
@@ -397,5 +399,7 @@ def sums(section: Section) -> tuple[Cell, ...] | None:
     row[0] = "Cộng"
     for share, part, whole in section.shares:
         if section.columns[part].sum and section.columns[whole].sum:
-            row[share] = 100 * row[part] / row[whole] if row[whole] else None
+            # Only of rows whose whole is known: parts of an unknown whole would make the share too good.
+            known = sum(cells[part] or 0 for cells in section.rows if cells[whole] is not None)
+            row[share] = 100 * known / row[whole] if row[whole] else None
     return tuple(row)

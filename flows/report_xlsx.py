@@ -109,7 +109,7 @@ def _sheet(sheet, section: Section, figures: ReportFigures) -> None:
                 cell.value = f"=SUM({letter}{first}:{letter}{last})"
         for share, part, whole in section.shares:
             if section.columns[part].sum and section.columns[whole].sum:
-                _share(sheet, row, share, part, whole)
+                _share_of_sums(sheet, row, first, last, (share, part, whole))
         row += 1
     for cells in section.extra:
         _row(sheet, row, section, cells, strong=True)
@@ -200,6 +200,17 @@ def _share(sheet, row: int, share: int, part: int, whole: int) -> None:
     above, below = (f"{get_column_letter(at + 1)}{row}" for at in (part, whole))
     cell = sheet.cell(row, share + 1)
     cell.value = f'=IF({below}=0,"",100*{above}/{below})'
+    cell.number_format = _FORMATS[PERCENT]
+
+
+def _share_of_sums(sheet, row: int, first: int, last: int, columns: tuple[int, int, int]) -> None:
+    """As `report_tables.sums`: of rows whose whole is known."""
+    from openpyxl.utils import get_column_letter
+
+    share, part, whole = (get_column_letter(at + 1) for at in columns)
+    known = f'SUMIF({whole}{first}:{whole}{last},">=0",{part}{first}:{part}{last})'
+    cell = sheet[f"{share}{row}"]
+    cell.value = f'=IF({whole}{row}=0,"",100*{known}/{whole}{row})'
     cell.number_format = _FORMATS[PERCENT]
 
 

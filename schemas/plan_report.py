@@ -76,6 +76,9 @@ class Indicator(_Frozen):
     denominator: int
     numerator_name: str
     denominator_name: str
+    numerator_before: int
+    denominator_before: int
+    """In the same period before."""
     points: float
     """Most points it can bring."""
     source: str
@@ -83,6 +86,10 @@ class Indicator(_Frozen):
     @property
     def share(self) -> float | None:
         return 100 * self.numerator / self.denominator if self.denominator else None
+
+    @property
+    def share_before(self) -> float | None:
+        return 100 * self.numerator_before / self.denominator_before if self.denominator_before else None
 
 
 class CopyFigures(_Frozen):
@@ -190,6 +197,8 @@ class ReportFigures(_Frozen):
     backlog: tuple[BacklogAge, ...]
     forecasts: tuple[Forecast, ...]
     months: tuple[Month, ...]
+    digitised_before: int
+    """Records made in the same period before, to compare with those of the months."""
     urgent: tuple[Urgent, ...] = ()
     """At most 200, the most urgent first."""
     notes: tuple[str, ...] = ()

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from flows.plan import Plan
+from flows.plan import VIETNAM, Plan
 from flows.plan_figures import before, figures, period_of
 from flows.plan_match import doubts, match
 from flows.plan_totals import enter_total
 from flows.report import again, make_report, render
+from flows.report_tables import sections, sums
 from samples.one_stop import Shape, dossiers, write_csv
 from schemas.document import FieldStatus
 from schemas.errors import NotAllowedNow, SohoaError, WrongUse
@@ -319,6 +320,24 @@ def full(sqlite_plan: Plan, tmp_path_factory):
         totals.enter(2022, "H26.12.5", "=SUM(A1)", kind, count, source="entered", who="a")
     totals.approve(2022, who="b")
     return figures(sqlite_plan, Q2)
+
+
+def test_the_share_of_sums_is_that_of_known_totals(full):
+    """Records of a kind whose total nobody entered are no share of the totals that are known."""
+    first = full.plan[0]
+    lines = [first.model_copy(update={"in_force": total, "digitised": done}) for total, done in ((100, 20), (None, 50), (100, 40))]
+    (section, *_) = sections(full.model_copy(update={"plan": tuple(lines)}))
+    assert sums(section)[7] == 30 and sums(section)[6] == 110
+
+
+def test_indicators_and_records_are_compared_with_the_period_before(sqlite_plan):
+    code, (above, below) = next(iter(sqlite_plan.settings.plan.indicators.items()))
+    recorded(sqlite_plan.catalogue, decision("9", "Đặng Thị Ngọc Ánh"))
+    year = datetime.now(UTC).astimezone(VIETNAM).year
+    now_and_next = [figures(sqlite_plan, period_of(str(of))) for of in (year, year + 1)]
+    (today, later) = ({x.code: x for x in found.indicators}[code] for found in now_and_next)
+    assert (later.numerator_before, later.denominator_before) == (today.numerator, today.denominator)
+    assert now_and_next[1].digitised_before == sum(x.digitised for x in now_and_next[0].months) > 0
 
 
 def test_the_spreadsheet_holds_numbers_formulas_and_no_foreign_formula(full):

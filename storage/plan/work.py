@@ -186,18 +186,14 @@ def months(
     within: Within | None = None,
 ) -> list[Month]:
     """Each month of the period, Asia/Ho_Chi_Minh."""
-    d, p = c.documents.c, t.cases.c
+    p = t.cases.c
     names = _names_of_months(period)
     begins = [_midnight(date(*map(int, name.split("-")), 1)) for name in names]
     begins = [max(begins[0], _midnight(period.first)), *begins[1:], _midnight(period.last + timedelta(days=1))]
-    digitised = {}
+    made = {}
     for name, begin, end in zip(names, begins[:-1], begins[1:], strict=True):
         # Each month is a part of the index; asking for the month of each of a million times takes many times as long.
-        query = sa.select(sa.func.count()).select_from(c.documents)
-        query = query.where(standing_at(as_of), d.created >= begin, d.created < min(end, as_of))
-        if within is not None:
-            query = query.join(c.batches, c.batches.c.id == d.batch).where(within.of_batch())
-        digitised[name] = connection.scalar(query) or 0
+        made[name] = digitised(connection, begin, end, as_of, within)
     cases = (p.kind_of_list == ListKind.DOSSIERS) & counts_at(as_of)
     if units is not None:
         cases &= p.unit.in_(sorted(units))
@@ -222,13 +218,25 @@ def months(
         found.append(
             Month(
                 month=name,
-                digitised=digitised[name],
+                digitised=made[name],
                 received=received.get(name, 0),
                 resolved_in_time=count - int(late or 0),
                 resolved_late=int(late or 0),
             )
         )
     return found
+
+
+def digitised(
+    connection: sa.Connection, begin: datetime, end: datetime, as_of: datetime, within: Within | None = None
+) -> int:
+    """Records made between two moments (end not counted) that stood at `as_of`."""
+    d = c.documents.c
+    query = sa.select(sa.func.count()).select_from(c.documents)
+    query = query.where(standing_at(as_of), d.created >= begin, d.created < min(end, as_of))
+    if within is not None:
+        query = query.join(c.batches, c.batches.c.id == d.batch).where(within.of_batch())
+    return connection.scalar(query) or 0
 
 
 def _names_of_months(period: Period) -> list[str]:
