@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -150,6 +151,43 @@ def _show_findings(findings: Sequence[Finding], left_out: int) -> None:
     more = len(findings) - len(rows) + left_out
     if more:
         say(f"… và {more} chỗ nữa; xem hết với --json.")
+
+
+@app.command("lists", help="Các danh sách đã nhập. / Lists that were imported.")
+def show_lists(context: typer.Context, as_json: bool = _JSON) -> None:
+    from storage.plan.lists import PlanLists
+
+    with open_plan(context.obj, Right.REPORT, None) as plan:
+        rows = PlanLists(plan.catalogue).lists()
+    if as_json:
+        print_json({"lists": [asdict(row) | {"imported_at": row.imported_at.isoformat()} for row in rows]})
+    elif not rows:
+        say("Chưa nhập danh sách nào.")
+    else:
+        table(
+            ("Mã", "Tệp", "Loại", "Số dòng", "Đang tính", "Nhập lúc", "Người nhập"),
+            [
+                (r.id[:8], clean(r.name), r.kind, r.rows, r.counting, moment(r.imported_at), clean(r.imported_by))
+                for r in rows
+            ],
+            unbroken=("Mã",),
+        )
+
+
+@app.command(help="Rút một danh sách nhập nhầm. / Withdraw a list that was imported by mistake.")
+def withdraw(
+    context: typer.Context,
+    list_id: str = typer.Argument(..., metavar="MÃ", help="Mã danh sách (sohoa plan lists). / Its id."),
+    why: str = typer.Option("", "--why", metavar="LÝ DO", help="Vì sao. / Why."),
+    who: str = _WHO,
+) -> None:
+    from storage.plan.lists import PlanLists
+
+    if not why:
+        raise WrongUse("cần --why LÝ DO")
+    with open_plan(context.obj, Right.REPORT, who) as plan:
+        gone, again = PlanLists(plan.catalogue).withdraw(list_id, plan.allowed(), who=plan.who, why=why)
+    say(f"Đã rút: {gone} dòng thôi tính, {again} dòng cũ được tính lại. Báo cáo đã lập không đổi.")
 
 
 @app.command(help="Đối chiếu danh sách với giấy tờ đã số hoá. / Match lists with records.")

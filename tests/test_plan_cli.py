@@ -148,3 +148,15 @@ def test_one_enters_another_approves(typed):
     code, out, _ = typed("plan", "status", "--year", 2022)
     assert code == 0 and "300" in out and "150" in out and "50 % (KH 12)" in out
     assert typed("plan", "approve", "--year", 2022, "--waiting")[1].startswith("Không có")
+
+
+def test_a_list_imported_by_mistake_is_withdrawn(typed, tmp_path):
+    path = quarter(tmp_path)
+    assert typed("plan", "import", path, "--no-match")[0] in (0, 1)
+    (one,) = json.loads(typed("plan", "lists", "--json")[1])["lists"]
+    assert (one["name"], one["kind"], one["counting"]) == (path.name, "dossiers", 495)
+    assert typed("plan", "withdraw", one["id"][:8])[0] == 2  # it needs a reason
+    code, out, _ = typed("plan", "withdraw", one["id"][:8], "--why", "nhầm quý")
+    assert code == 0 and "495 dòng thôi tính, 0 dòng cũ được tính lại" in out
+    assert "Chưa nhập danh sách nào" in typed("plan", "lists")[1]
+    assert "495 mới" in typed("plan", "import", path, "--no-match")[1]

@@ -22,7 +22,7 @@ from flows.report_tables import sections
 from flows.retention import sweep
 from flows.synchronise import synchronise
 from schemas.document import DocumentStatus
-from schemas.errors import DeliveryUnavailable, NotAllowedNow, ObjectDamaged, WrongUse
+from schemas.errors import DeliveryUnavailable, NotAllowedNow, NotFound, ObjectDamaged, WrongUse
 from schemas.people import Actor, Grant, Right, working_as
 from schemas.people_errors import NotAllowed
 from schemas.plan import ListKind, Severity
@@ -438,3 +438,26 @@ def test_a_target_that_was_met_is_not_called_late_in_a_later_report(small: Plan)
     assert {cells[1]: (cells[5], cells[7]) for cells in table.rows} == {
         "Quyết định": (None, "đã đạt"), "Giấy khai sinh": (None, "chưa đạt được với tốc độ này"),
     }  # fmt: skip
+
+
+def test_a_list_withdrawn_counts_no_longer_and_what_it_replaced_counts_again(plan, tmp_path):
+    scanned(plan, 1, 2)
+    first = plan.import_list(listed(tmp_path, row(1), row(2)), ListKind.RESULTS)
+    match(plan, ListKind.RESULTS)
+    report = make_report(plan, period_of(str(YEAR)), formats=["csv"])
+    changed = listed(tmp_path, row(1, sector="Hộ tịch"), row(3))
+    second = plan.import_list(changed, ListKind.RESULTS)
+    lists = PlanLists(plan.catalogue)
+    assert [(x.id, x.counting) for x in lists.lists()] == [(second.id, 2), (first.id, 1)]
+    with pytest.raises(NotAllowedNow):
+        lists.withdraw(first.id, None, who="lan", why="nhầm")
+    with pytest.raises(NotAllowed):
+        lists.withdraw(second.id, frozenset({"H26.12.6"}), who="lan", why="nhầm")
+    assert lists.withdraw(second.id[:12], None, who="lan", why="nhầm loại") == (2, 1)
+    assert [(x.case.owner, x.case.sector) for x in lists.cases()] == [("Người Số 2", "Đất đai"), ("Người Số 1", "Đất đai")]
+    match(plan, ListKind.RESULTS)
+    assert list(plan.missing()) == [] and again(plan, report.row)[1]
+    with pytest.raises(NotFound):
+        lists.withdraw(second.id, None, who="lan", why="nhầm")
+    # The same file again, for what it really is.
+    assert plan.import_list(changed, ListKind.RESULTS).rows == 2

@@ -7,14 +7,15 @@ import hashlib
 import pickle
 import tempfile
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import islice
 
 import sqlalchemy as sa
 
-from schemas.errors import NotFound
+from schemas.errors import NotAllowedNow, NotFound
+from schemas.people_errors import NotAllowed
 from schemas.plan import Case, Channel, Level, ListKind
 from storage.catalogue.database import Database, insert
 from storage.catalogue.events import add_event, now
@@ -48,6 +49,20 @@ class CaseRow:
 
 
 @dataclass(frozen=True)
+class ListRow:
+    """A file that was imported."""
+
+    id: str
+    name: str
+    kind: ListKind
+    rows: int
+    counting: int
+    """Of its rows those that no later list replaced."""
+    imported_at: datetime
+    imported_by: str
+
+
+@dataclass(frozen=True)
 class Taken:
     list: str
     added: int
@@ -78,7 +93,7 @@ class PlanLists:
         with self.database.read() as connection:
             row = connection.execute(
                 sa.select(t.lists.c.id, t.lists.c.columns)
-                .where(t.lists.c.sha256 == sha256, t.lists.c.kind == kind)
+                .where(t.lists.c.sha256 == sha256, t.lists.c.kind == kind, t.lists.c.withdrawn_at.is_(None))
                 .order_by(t.lists.c.imported_at.desc())
                 .limit(1)
             ).first()
@@ -140,6 +155,53 @@ class PlanLists:
                     same=taken.same, gone=taken.gone,
                 )  # fmt: skip
         return taken
+
+    def lists(self) -> list[ListRow]:
+        """Every list that was imported and not withdrawn, the newest first."""
+        x, p = t.lists.c, t.cases.c
+        counting = sa.select(sa.func.count()).where(p.list == x.id, p.replaced_at.is_(None)).scalar_subquery()
+        query = sa.select(x.id, x.name, x.kind, x.rows, counting.label("counting"), x.imported_at, x.imported_by)
+        with self.database.read() as connection:
+            rows = connection.execute(query.where(_standing()).order_by(x.imported_at.desc(), x.id)).mappings()
+            return [ListRow(**{**row, "kind": ListKind(row["kind"])}) for row in rows]
+
+    def withdraw(self, list_id: str, units: Collection[str] | None, *, who: str, why: str) -> tuple[int, int]:
+        """The rows of a list count no longer, and what it had replaced counts again: (rows ended, rows that count again). Reports
+        made before keep their figures. `list_id`: the first letters do; `units`: agencies whose rows may be withdrawn, all when
+        None.
+
+        Raises NotFound, NotAllowed, NotAllowedNow when a later list already replaced some of its rows.
+        """
+        x, p, m = t.lists.c, t.cases.c, t.matches.c
+        with self.database.write() as connection:
+            found = connection.execute(
+                sa.select(x.id, x.imported_at, x.kind).where(x.id.startswith(list_id, autoescape=True), _standing())
+            ).all()
+            if len(found) != 1:
+                raise NotFound(list_id)
+            (row,) = found
+            list_id = row.id
+            own = p.list == list_id
+            if units is not None and connection.scalar(
+                sa.select(p.id).where(own, p.unit.not_in(sorted(units))).limit(1)
+            ):
+                raise NotAllowed(list_id)
+            if connection.scalar(sa.select(p.id).where(own, p.replaced_at.is_not(None)).limit(1)):
+                raise NotAllowedNow("a later list replaced rows of this one; withdraw that one first")
+            at = now()
+            ended = m.ended_at.is_(None) & m.case.in_(sa.select(p.case).where(own))
+            connection.execute(t.matches.update().where(ended).values(ended_at=at))
+            gone = connection.execute(t.cases.update().where(own).values(replaced_at=at)).rowcount
+            # What ended in the moment of the import ended by it. A row of its own, for it did not count in between.
+            kept = [column for column in t.cases.c if column.name not in ("id", "added_at", "replaced_at")]
+            before = (p.replaced_at == row.imported_at) & (p.kind_of_list == row.kind)
+            again = connection.scalar(sa.select(sa.func.count()).where(before))
+            rows = sa.select(sa.literal(at, p.added_at.type), *kept).where(before).order_by(p.id)
+            names = ["added_at", *(column.name for column in kept)]
+            connection.execute(t.cases.insert().from_select(names, rows))
+            connection.execute(t.lists.update().where(x.id == list_id).values(withdrawn_at=at))
+            add_event(connection, who, "list_withdrawn", list_id, why=why, gone=gone, again=again)
+        return gone, again
 
     def cases(
         self,
@@ -324,6 +386,10 @@ class _Intake:
         self.connection.execute(ending.values(ended_at=self.at))
         ended = self.connection.execute(t.cases.update().where(gone).values(replaced_at=self.at))
         return ended.rowcount, tuple(shown)
+
+
+def _standing() -> sa.ColumnElement[bool]:
+    return t.lists.c.withdrawn_at.is_(None) & (t.lists.c.kind != TOTALS)
 
 
 def _spool(cases: Iterable[Case], kind: ListKind, spool) -> int:

@@ -23,6 +23,7 @@ lists = sa.Table(
     sa.Column("outcome", Json, nullable=False),
     sa.Column("imported_at", UtcTime, nullable=False),
     sa.Column("imported_by", Text, nullable=False),
+    sa.Column("withdrawn_at", UtcTime),
 )
 
 columns = sa.Table(

@@ -18,6 +18,7 @@ _MARKS = (
 
 
 def upgrade() -> None:
+    op.add_column("plan_lists", sa.Column("withdrawn_at", _TIME))  # a list imported for the wrong kind or office
     op.drop_index("ix_documents_counted", "documents")
     op.drop_index("ix_documents_dossier", "documents")
     op.drop_index("ix_document_versions_why", "document_versions")
