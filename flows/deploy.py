@@ -40,9 +40,11 @@ def prepare(settings: Settings) -> None:
 
 def server_available(seconds: float = 3.0) -> bool | None:
     """Whether the configured Prefect server answers within `seconds`; None when none is configured."""
-    from prefect.settings import get_current_settings
+    url = os.environ.get("PREFECT_API_URL")
+    if not url:  # perhaps in a profile of Prefect's own; to ask for that takes half a second
+        from prefect.settings import get_current_settings
 
-    url = get_current_settings().api.url
+        url = get_current_settings().api.url
     if not url:
         return None
     with httpx.Client(timeout=seconds) as client:
@@ -58,7 +60,7 @@ def digitise_with_prefect(
     declared_pages: int | None = None,
 ) -> DigitiseResult:
     """`digitise` as a Prefect flow of this process: seen on the server that is configured, else on one that lives as
-    long as the flow. Such a server takes seconds to start; the batch is begun meanwhile and the flow joins it.
+    long as the flow. Prefect takes seconds to start, with such a server more; the batch is begun meanwhile and the flow joins it.
 
     Raises EngineServerUnavailable within seconds when the configured server is away, and as `digitise`.
     """
@@ -67,14 +69,12 @@ def digitise_with_prefect(
     if configured is False:
         raise EngineServerUnavailable("no answer from the server of PREFECT_API_URL")
     facts = {"name": name, "dossier_code": dossier_code, "declared_pages": declared_pages}
-    if configured:
-        return _flow(paths, settings, facts, None)
     from flows.digitise import digitise
 
     begun: Future[DigitiseResult] = Future()
     # Prefect has the thread, and this one the batch: it owns the page processes and is the one that Ctrl-C reaches.
     with ThreadPoolExecutor(1) as beside:
-        told = beside.submit(_flow_with_own_server, paths, settings, facts, begun)
+        told = beside.submit(_flow if configured else _flow_with_own_server, paths, settings, facts, begun)
         try:
             begun.set_result(digitise(paths, settings, who=WHO, **facts))
         except SohoaError as error:  # the task says whether to try again
@@ -140,7 +140,7 @@ def _healthy(client: httpx.Client, url: str) -> bool:
         return False
 
 
-def _flow(paths: Sequence[Path], settings: Settings, facts: dict, begun: Future | None) -> DigitiseResult:
+def _flow(paths: Sequence[Path], settings: Settings, facts: dict, begun: Future) -> DigitiseResult:
     from flows import prefect_flows
 
     prefect_flows.begun_here = begun
