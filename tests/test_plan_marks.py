@@ -44,7 +44,7 @@ def older(request, tmp_path: Path):
         engine_url = sa.make_url(url).set(drivername="postgresql+psycopg")
     engine = sa.create_engine(engine_url)
     with engine.begin() as connection:
-        migrate(connection, "0010")
+        migrate(connection, "0009")
     yield engine, url
     engine.dispose()
 

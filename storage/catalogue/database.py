@@ -15,7 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from schemas.errors import BadSettings, CatalogueUnavailable, DiskFull, SetupError, SohoaError
 from storage.catalogue.tables import cleaned
 
-SCHEMA_VERSION = "0011"
+SCHEMA_VERSION = "0010"
 """Newest migration. Kept here so that opening a current catalogue need not load the migration machinery."""
 BUSY_SECONDS = 30
 CACHE_KIB = 32_768

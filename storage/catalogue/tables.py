@@ -167,7 +167,7 @@ documents = sa.Table(
     sa.Column("validity_reason", Text),
     sa.Column("validity_changed", UtcTime),
     sa.Column("replaced_by", sa.String(32)),
-    # First signed, first handed to the Kho, last checked: put here by triggers on versions and events (migration 0011).
+    # First signed, first handed to the Kho, last checked: put here by triggers on versions and events (migration 0010).
     sa.Column("signed_at", UtcTime),
     sa.Column("synchronised_at", UtcTime),
     sa.Column("checked_at", UtcTime),
