@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
+from unittest.mock import patch
 
 import pikepdf
 
@@ -173,16 +174,8 @@ class Server:
 @contextmanager
 def running_server(environment: dict[str, str]) -> Iterator[Server]:
     """A Prefect server of its own process, up before anything is measured."""
-    before = {name: os.environ.get(name) for name in environment}
-    os.environ.update(environment)
-    try:
-        with own_server() as (url, pid):
-            yield Server(url, pid)
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name)
-            if value is not None:
-                os.environ[name] = value
+    with patch.dict(os.environ, environment), own_server() as (url, pid):
+        yield Server(url, pid)
 
 
 # --- the process that is measured ------------------------------------------------------------------------------------

@@ -57,9 +57,8 @@ def report(catalogue: Catalogue, batch_id: str, who: str, messages: Sequence[str
 
 def _why_open(summary: BatchSummary) -> list[str]:
     why = []
-    unfinished = summary.files.get(FileStatus.WAITING, 0) + summary.files.get(FileStatus.WORKING, 0)
-    if unfinished:
-        why.append(f"Còn {unfinished} tệp chưa xong hoặc đang do tiến trình khác xử lý.")
+    if summary.unfinished:
+        why.append(f"Còn {summary.unfinished} tệp chưa xong hoặc đang do tiến trình khác xử lý.")
     if summary.unaccounted:
         why.append(f"Còn {summary.unaccounted} trang chưa rõ thuộc hồ sơ nào.")
     if summary.declared_matches is False:

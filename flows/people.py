@@ -191,10 +191,11 @@ def first_admin(
 
 
 # --- may they --------------------------------------------------------------------------------------------------------
-def require(actor: Actor, right: Right, unit: str | None = None) -> None:
-    """`unit` None: anywhere at all; an id, or `WITHOUT_UNIT`: for things of that unit. Raises NotAllowed."""
+def require(actor: Actor, right: Right, unit: str | None = None, *, object: str = "") -> None:
+    """`unit` None: anywhere at all; an id, or `WITHOUT_UNIT`: for things of that unit. `object`: id of the record that it is about.
+    Raises NotAllowed."""
     if not actor.may(right, unit):
-        raise NotAllowed(str(right), unit=unit)
+        raise NotAllowed(str(right), unit=unit, object=object)
 
 
 def scope(actor: Actor, right: Right = Right.SEARCH) -> Scope:
@@ -227,8 +228,7 @@ def require_document(catalogue: Catalogue, actor: Actor, right: Right, document:
     unit, made_by = unit_of(catalogue, document)
     if right in _OF_OWN and made_by == actor.id and actor.may(Right.SCAN):
         return
-    if not actor.may(right, unit):
-        raise NotAllowed(str(right), unit=unit, object=document)
+    require(actor, right, unit, object=document)
 
 
 _BEYOND_SCANNING = (Right.SEARCH, Right.CHECK, Right.REPORT)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from flows.list_files import read_table
 from flows.list_rows import Reader, Rules, columns_of, is_heading, is_running_number
@@ -20,12 +19,12 @@ from schemas.plan import Case, Finding, Level, ListImport, ListKind, Period, Pla
 from schemas.plan_errors import ListRefused
 from schemas.settings import Settings
 from storage.catalogue import Catalogue
+from storage.catalogue.batches import VIETNAM
 from storage.fold import fold_words
 from storage.objects import ObjectStore
 from storage.plan.lists import CaseRow, PlanLists
 from storage.plan.progress import PlanTotals, Reached, listed, reached, target_for
 
-VIETNAM = ZoneInfo("Asia/Ho_Chi_Minh")
 Told = Callable[[str, int], None]
 """(stage, how many so far): progress of anything longer than a second."""
 

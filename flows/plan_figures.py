@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 
 from sqlalchemy import Connection
@@ -20,6 +20,7 @@ from storage.plan import dossiers as d
 from storage.plan import work
 from storage.plan.indicators import COUNTS, raw_counts
 from storage.plan.lists import PlanLists
+from storage.plan.moments import midnight
 from storage.plan.progress import recorded, simulated
 
 _ROMAN = ("I", "II", "III", "IV")
@@ -94,7 +95,7 @@ def figures(
     as_of = as_of or datetime.now(UTC)
     units = plan.allowed() if units is None else frozenset(units)
     soon, earlier = plan.settings.plan.nearly_late_days, before(period)
-    start, end = _moment(period.first), min(_moment(period.last + timedelta(days=1)), as_of)
+    start, end = midnight(period.first), min(midnight(period.last + timedelta(days=1)), as_of)
     year = period.last.year
     within = None if units is None else _within(plan, units)
     names = plan.offices.names
@@ -114,7 +115,7 @@ def figures(
             "recent": both.submit(ask, partial(_recent, plan), as_of),
             "counts": both.submit(ask, raw_counts, period, as_of, units, within),
             "counts_before": both.submit(ask, raw_counts, earlier, as_of, units, within),
-            "digitised_before": both.submit(ask, work.digitised, _moment(earlier.first), _moment(earlier.last + timedelta(days=1)), as_of, within),
+            "digitised_before": both.submit(ask, work.digitised, midnight(earlier.first), midnight(earlier.last + timedelta(days=1)), as_of, within),
             "each": both.submit(ask, d.dossiers, period, as_of, names=names, **which),
             "before": both.submit(ask, d.dossiers, earlier, as_of, names=names, **which),
             "sectors": both.submit(ask, d.dossiers, period, as_of, names={}, by_sector=True, **which),
@@ -303,7 +304,3 @@ def _notes(
     if not dossiers:
         notes.append("Chưa nhập danh sách hồ sơ của kỳ này từ hệ thống một cửa.")
     return notes
-
-
-def _moment(day: date) -> datetime:
-    return datetime.combine(day, time(), VIETNAM).astimezone(UTC)

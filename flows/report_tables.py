@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from zoneinfo import ZoneInfo
 
 from schemas.plan_report import CopyFigures, DossierFigures, Forecast, ReportFigures
 from schemas.texts import field_name
+from storage.catalogue.batches import VIETNAM
 
 Cell = str | int | float | date | None
-VIETNAM = ZoneInfo("Asia/Ho_Chi_Minh")
 TEXT, COUNT, PERCENT, MONEY, DAY, DECIMAL = "text", "count", "percent", "money", "day", "decimal"
 
 STAGES = {

@@ -109,7 +109,7 @@ def _sheet(sheet, section: Section, figures: ReportFigures) -> None:
                 cell.value = f"=SUM({letter}{first}:{letter}{last})"
         for share, part, whole in section.shares:
             if section.columns[part].sum and section.columns[whole].sum:
-                _share_of_sums(sheet, row, first, last, (share, part, whole))
+                _share(sheet, row, (share, part, whole), (first, last))
         row += 1
     for cells in section.extra:
         _row(sheet, row, section, cells, strong=True)
@@ -191,26 +191,21 @@ def _row(sheet, row: int, section: Section, cells: tuple[Cell, ...], *, strong: 
         sheet.row_dimensions[row].height = _LINE * lines
     for share, part, whole in section.shares:
         if cells[share] is not None:
-            _share(sheet, row, share, part, whole)
+            _share(sheet, row, (share, part, whole))
 
 
-def _share(sheet, row: int, share: int, part: int, whole: int) -> None:
-    from openpyxl.utils import get_column_letter
-
-    above, below = (f"{get_column_letter(at + 1)}{row}" for at in (part, whole))
-    cell = sheet.cell(row, share + 1)
-    cell.value = f'=IF({below}=0,"",100*{above}/{below})'
-    cell.number_format = _FORMATS[PERCENT]
-
-
-def _share_of_sums(sheet, row: int, first: int, last: int, columns: tuple[int, int, int]) -> None:
-    """As `report_tables.sums`: of rows whose whole is known."""
+def _share(sheet, row: int, columns: tuple[int, int, int], summed: tuple[int, int] | None = None) -> None:
+    """`columns`: the share, the part, the whole. `summed`: first and last row that a row of sums sums; as `report_tables.sums`
+    its share is that of the rows whose whole is known."""
     from openpyxl.utils import get_column_letter
 
     share, part, whole = (get_column_letter(at + 1) for at in columns)
-    known = f'SUMIF({whole}{first}:{whole}{last},">=0",{part}{first}:{part}{last})'
+    above = f"{part}{row}"
+    if summed is not None:
+        first, last = summed
+        above = f'SUMIF({whole}{first}:{whole}{last},">=0",{part}{first}:{part}{last})'
     cell = sheet[f"{share}{row}"]
-    cell.value = f'=IF({whole}{row}=0,"",100*{known}/{whole}{row})'
+    cell.value = f'=IF({whole}{row}=0,"",100*{above}/{whole}{row})'
     cell.number_format = _FORMATS[PERCENT]
 
 

@@ -205,9 +205,10 @@ def _report(row: ReportRow) -> Subject:
 def protected_objects(store: ObjectStore, subject: Subject) -> Iterator[ObjectRef]:
     """What is locked for a record: the archived file in all versions, its evidence and reports, the scan it came from."""
     folder = f"archive/{subject.id}/" if subject.source else subject.archive.key
-    if subject.kind == REPORT:
-        folder = f"reports/{subject.id}/"
-    for prefix in (folder, f"evidence/{subject.id}/", f"reports/{subject.id}/"):
+    prefixes = [f"evidence/{subject.id}/", f"reports/{subject.id}/"]
+    if subject.kind != REPORT:  # all of a report lies in the last
+        prefixes.insert(0, folder)
+    for prefix in prefixes:
         for ref in list(store.list(prefix)):
             yield from store.versions(ref.key)
     if subject.source:

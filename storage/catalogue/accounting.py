@@ -87,9 +87,8 @@ def _problems(
 ) -> list[str]:
     dp, d = t.document_pages.c, t.documents.c
     problems = []
-    unfinished = summary.files.get(FileStatus.WAITING, 0) + summary.files.get(FileStatus.WORKING, 0)
-    if unfinished:
-        problems.append(f"{unfinished} files are not done")
+    if summary.unfinished:
+        problems.append(f"{summary.unfinished} files are not done")
     if summary.unaccounted:
         problems.append(f"{summary.unaccounted} of {summary.pages_in} pages are unaccounted for")
     twice = connection.execute(

@@ -264,6 +264,11 @@ class BatchSummary:
     """What keeps the batch from adding up, in English, for the log."""
 
     @property
+    def unfinished(self) -> int:
+        """Files that wait or are worked on."""
+        return self.files.get(FileStatus.WAITING, 0) + self.files.get(FileStatus.WORKING, 0)
+
+    @property
     def unaccounted(self) -> int:
         return self.pages_in - self.in_documents - self.blank - self.separator - self.quarantined
 

@@ -5,22 +5,21 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from datetime import date, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
 from schemas.plan import CaseState, Channel, Level, ListKind, Period
 from schemas.plan_report import DossierFigures, Urgent
+from storage.catalogue.batches import VIETNAM
 from storage.plan import tables as t
 from storage.plan.moments import counts_at
 
 _c = t.cases.c
-_ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 
 
 def judged_on(period: Period, as_of: datetime) -> date:
     """The day on which a term counts as over or not."""
-    return min(period.last, as_of.astimezone(_ZONE).date())
+    return min(period.last, as_of.astimezone(VIETNAM).date())
 
 
 def dossiers(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from datetime import datetime
+from datetime import date, datetime
 
 import sqlalchemy as sa
 
 from schemas.document import DocumentStatus
 from schemas.errors import CatalogueUnavailable
 from storage.catalogue import tables as c
+from storage.catalogue.batches import VIETNAM
 from storage.catalogue.database import Database
 from storage.catalogue.events import now
 from storage.plan import tables as t
@@ -44,6 +45,16 @@ def settled_moment(database: Database) -> datetime:
         if time.monotonic() > deadline:
             raise CatalogueUnavailable("another transaction has been writing for over a minute")
         time.sleep(_LOOK_AGAIN)
+
+
+def midnight(day: date) -> datetime:
+    """When a day begins in Vietnam."""
+    return datetime.combine(day, datetime.min.time(), VIETNAM)
+
+
+def count_if(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
+    """How many rows of a group; NULL where there is no row."""
+    return sa.func.sum(sa.case((condition, 1), else_=0))
 
 
 def counts_at(as_of: datetime | None) -> sa.ColumnElement[bool]:

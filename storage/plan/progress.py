@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import astuple, dataclass
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
@@ -14,17 +13,17 @@ from schemas.document import DocumentStatus
 from schemas.errors import NotAllowedNow, NotFound, WrongUse
 from schemas.plan import Level, ListKind, Target, Total
 from storage.catalogue import tables as c
+from storage.catalogue.batches import VIETNAM
 from storage.catalogue.database import Database
 from storage.catalogue.events import add_event, now
 from storage.plan import tables as t
-from storage.plan.moments import SET_ASIDE, counts_at, in_use_at, matched, taken_at
+from storage.plan.moments import SET_ASIDE, count_if, counts_at, in_use_at, matched, taken_at
 from storage.reuse.tables import reuses
 
 SIGNED = ("signed by scanning clerk and agency", "arrived signed")
 """Reasons (`document_versions.why`) of versions that bear the signatures of a digitised record."""
 SYNCHRONISED = "synchronised"
 """Event of a record handed to the Kho of its owner on Cổng DVCQG (NĐ 45/2020 Đ14 k3)."""
-_ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 
 
 @dataclass(frozen=True)
@@ -67,7 +66,7 @@ def reached(
         base = base.where(d.type.in_(sorted(by_sector)))
     counts = {
         ("digitised", "archived", "signed", "synchronised"): base.add_columns(
-            sa.func.count(), _sum(archived_at(as_of)), _sum(d.signed_at <= as_of), _sum(d.synchronised_at <= as_of)
+            sa.func.count(), count_if(archived_at(as_of)), count_if(d.signed_at <= as_of), count_if(d.synchronised_at <= as_of)
         ),
         ("reused",): base.where(d.id.in_(sa.select(reuses.c.document).where(reuses.c.at <= as_of))).add_columns(
             sa.func.count()
@@ -109,14 +108,10 @@ def archived_at(as_of: datetime) -> sa.ColumnElement[bool]:
     return is_archived | d.id.in_(set_aside.where(earlier))
 
 
-def _sum(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
-    return sa.func.sum(sa.case((condition, 1), else_=0))
-
-
 def listed(connection: sa.Connection, as_of: datetime) -> dict[tuple[str, str, str], tuple[int, int]]:
     """(unit, sector, kind) → rows of lists of results still in force that day, and those of them without a record."""
     p = t.cases.c
-    day = as_of.astimezone(_ZONE).date().isoformat()
+    day = as_of.astimezone(VIETNAM).date().isoformat()
     sector, kind = sa.func.coalesce(p.sector, ""), sa.func.coalesce(p.kind, "")
     rows = (
         sa.select(p.unit, sector.label("sector"), kind.label("kind"), sa.func.count().label("count"))

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from datetime import date, datetime, timedelta
 
 import sqlalchemy as sa
 
@@ -16,7 +15,7 @@ from schemas.plan_report import BacklogAge, CopyFigures, CorrectionCause, Month,
 from schemas.register import EntryState
 from storage.catalogue import tables as c
 from storage.plan import tables as t
-from storage.plan.moments import counts_at, in_use_at, standing_at
+from storage.plan.moments import count_if, counts_at, in_use_at, midnight, standing_at
 from storage.plan.progress import SIGNED
 from storage.register import tables as r
 
@@ -53,11 +52,11 @@ def copies(
     query = (
         sa.select(
             e.kind,
-            _sum(~failed).label("entries"),
+            count_if(~failed).label("entries"),
             sa.func.sum(sa.case((failed, 0), else_=e.copies)).label("copies"),
             sa.func.sum(sa.case((failed, 0), else_=e.pages)).label("pages"),
-            _sum(cancelled).label("cancelled"),
-            _sum(failed).label("failed"),
+            count_if(cancelled).label("cancelled"),
+            count_if(failed).label("failed"),
             sa.func.sum(sa.case((failed, 0), else_=e.fee)).label("fee"),
         )
         .select_from(r.entries.outerjoin(r.outcomes, (o.entry == e.id) & (o.at <= as_of)))
@@ -127,7 +126,7 @@ def corrections(
     h, d, f = c.field_history.c, c.documents.c, c.fields.c
     query = (
         sa.select(
-            d.type, h.field, sa.func.count().label("corrected"), _sum(f.handwritten).label("handwritten")
+            d.type, h.field, sa.func.count().label("corrected"), count_if(f.handwritten).label("handwritten")
         )
         .select_from(
             c.field_history.join(c.documents, d.id == h.document).outerjoin(
@@ -142,7 +141,7 @@ def corrections(
     mine = d.batch.in_(sa.select(c.batches.c.id).where(within.of_batch())) if within is not None else sa.true()
     corrected = connection.execute(query.where(mine)).all()
     # By batch and kind, as an index has them: it need not be sorted.
-    of_kind = sa.select(d.type, _sum((d.created >= start) & (d.created < end))).where(mine).group_by(d.batch, d.type)
+    of_kind = sa.select(d.type, count_if((d.created >= start) & (d.created < end))).where(mine).group_by(d.batch, d.type)
     recorded: dict[str, int] = defaultdict(int)
     for kind, count in connection.execute(of_kind) if corrected else ():
         recorded[kind] += int(count)
@@ -167,7 +166,7 @@ def backlog(connection: sa.Connection, as_of: datetime, within: Within | None = 
         condition = d.created <= as_of - timedelta(days=first)
         if last is not None:
             condition &= d.created > as_of - timedelta(days=last + 1)
-        sums.append(_sum(condition))
+        sums.append(count_if(condition))
     query = sa.select(*sums).select_from(c.documents).where(waiting, in_use_at(as_of))
     if within is not None:
         query = query.join(c.batches, c.batches.c.id == d.batch).where(within.of_batch())
@@ -188,8 +187,8 @@ def months(
     """Each month of the period, Asia/Ho_Chi_Minh."""
     p = t.cases.c
     names = _names_of_months(period)
-    begins = [_midnight(date(*map(int, name.split("-")), 1)) for name in names]
-    begins = [max(begins[0], _midnight(period.first)), *begins[1:], _midnight(period.last + timedelta(days=1))]
+    begins = [midnight(date(*map(int, name.split("-")), 1)) for name in names]
+    begins = [max(begins[0], midnight(period.first)), *begins[1:], midnight(period.last + timedelta(days=1))]
     made = {}
     for name, begin, end in zip(names, begins[:-1], begins[1:], strict=True):
         # Each month is a part of the index; asking for the month of each of a million times takes many times as long.
@@ -207,7 +206,7 @@ def months(
     resolved = {
         row[0]: row
         for row in connection.execute(
-            sa.select(finished_in, sa.func.count(), _sum(p.finished > p.due))
+            sa.select(finished_in, sa.func.count(), count_if(p.finished > p.due))
             .where(cases, p.state == CaseState.RESOLVED, p.finished.between(first, last))
             .group_by(finished_in)
         )
@@ -243,11 +242,3 @@ def _names_of_months(period: Period) -> list[str]:
     """`YYYY-MM` of each month that the period touches."""
     first, last = (12 * day.year + day.month - 1 for day in (period.first, period.last))
     return [f"{at // 12}-{at % 12 + 1:02d}" for at in range(first, last + 1)]
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), ZoneInfo("Asia/Ho_Chi_Minh"))
-
-
-def _sum(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
-    return sa.func.sum(sa.case((condition, 1), else_=0))
