@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import lru_cache
-from zoneinfo import ZoneInfo
 
 from flows.legacy_text import modern
 from flows.list_files import CELL, Table
 from schemas.errors import WrongUse
 from schemas.plan import Case, CaseState, Channel, Finding, Level, ListKind, Period, Severity
 from schemas.plan_errors import ColumnsUnknown
+from storage.catalogue.batches import VIETNAM
 from storage.codes import parse_dossier_code
 from storage.fold import fold_words
 from storage.plan.lists import identity_of
@@ -39,7 +39,6 @@ _FOOT = re.compile(r"(tong cong|tong so|nguoi lap|lap bieu|ghi chu)\b.*|tong|con
 _ORDINAL = re.compile(r"\(?(\d{1,2})\)?")
 _KEPT = 50_000
 """Cells whose clean form is remembered: lists say the same few thousand things again and again."""
-VIETNAM = ZoneInfo("Asia/Ho_Chi_Minh")
 
 COLUMNS: dict[str, tuple[str, ...]] = {
     "dossier_code": ("ma ho so", "so ho so", "ma so ho so", "ma ho so tthc", "so bien nhan"),
@@ -123,19 +122,32 @@ class Rules:
 
 
 def columns_of(headings: Sequence[str], named: Mapping[str, str] | None = None) -> dict[str, int]:
-    """Position of each known thing, by what people named (thing → heading) and by the usual headings.
+    """As `places_of`. Raises ColumnsUnknown also when nothing tells one row from another."""
+    found = places_of(headings, named or {}, COLUMNS)
+    if not ({"dossier_code", "number_symbol", "number"} & found.keys()):
+        raise ColumnsUnknown(
+            "không thấy cột mã hồ sơ (dossier_code) hay số, ký hiệu (number_symbol) trong: "
+            + ", ".join(filter(None, headings)) + f". TÊN là một trong: {', '.join(COLUMNS)}"
+        )  # fmt: skip
+    return found
 
-    Raises ColumnsUnknown when two columns could be the same thing or nothing tells one row from another; WrongUse for
-    a name that is no thing or a heading that is not there.
+
+def places_of(
+    headings: Sequence[str], named: Mapping[str, str], columns: Mapping[str, Sequence[str]]
+) -> dict[str, int]:
+    """Position of each known thing, by what people named (thing → heading) and by the usual headings (`columns`, folded).
+
+    Raises ColumnsUnknown when two columns could be the same thing; WrongUse for a name that is no thing or a heading that is
+    not there.
     """
     folded = [fold_words(modern(heading)[0]) for heading in headings]
     found: dict[str, int] = {}
-    for thing, heading in (named or {}).items():
-        if thing not in COLUMNS:
-            raise WrongUse(f"--column {thing}: {', '.join(COLUMNS)}")
+    for thing, heading in named.items():
+        if thing not in columns:
+            raise WrongUse(f"--column {thing}: {', '.join(columns)}")
         found[thing] = _place(thing, heading, folded)
     taken = set(found.values())
-    for thing, names in COLUMNS.items():
+    for thing, names in columns.items():
         places = [at for name in names for at, heading in enumerate(folded) if heading == name and at not in taken]
         if thing not in found and places:
             if len(places) > 1:
@@ -143,11 +155,6 @@ def columns_of(headings: Sequence[str], named: Mapping[str, str] | None = None) 
                 raise ColumnsUnknown(f"{thing}: {shown}")
             found[thing] = places[0]
             taken.add(places[0])
-    if not ({"dossier_code", "number_symbol", "number"} & found.keys()):
-        raise ColumnsUnknown(
-            "không thấy cột mã hồ sơ (dossier_code) hay số, ký hiệu (number_symbol) trong: "
-            + ", ".join(filter(None, headings)) + f". TÊN là một trong: {', '.join(COLUMNS)}"
-        )  # fmt: skip
     return found
 
 

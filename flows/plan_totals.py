@@ -12,7 +12,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from flows.list_files import Table, read_table
-from flows.list_rows import is_heading
+from flows.list_rows import is_heading, places_of
 from flows.plan import VIETNAM, Plan, heading_at, sha256_of
 from schemas.errors import NotFound, WrongUse
 from schemas.people import Right
@@ -156,18 +156,7 @@ class Parts:
 
 
 def _columns_of(headings: Sequence[str], named: Mapping[str, str]) -> dict[str, int]:
-    folded, found = [fold_words(heading) for heading in headings], {}
-    for thing, names in COLUMNS.items():
-        wanted = (fold_words(named[thing]),) if thing in named else names
-        places = [at for at, heading in enumerate(folded) if heading in wanted]
-        if len(places) > 1:
-            raise ColumnsUnknown(f"{thing}: " + ", ".join(f"„{headings[at]}“" for at in places))
-        if places:
-            found[thing] = places[0]
-        elif thing in named:
-            raise WrongUse(f"--column {thing}={named[thing]}: không có tiêu đề này")
-    if unknown := set(named) - set(COLUMNS):
-        raise WrongUse(f"--column {', '.join(sorted(unknown))}: {', '.join(COLUMNS)}")
+    found = places_of(headings, named, COLUMNS)
     if missing := {"kind", "count"} - found.keys():
         raise ColumnsUnknown(f"{', '.join(sorted(missing))}: " + ", ".join(filter(None, headings)))
     return found
