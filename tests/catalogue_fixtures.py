@@ -28,6 +28,19 @@ def postgres() -> Iterator[str]:
         server.cleanup()
 
 
+def fresh_database(server: str, name: str, template: str = "template0") -> str:
+    """Address of a database of its own on a server; what was there under the name is gone."""
+    admin = sa.create_engine(
+        sa.make_url(server).set(drivername="postgresql+psycopg", database="template1"),
+        isolation_level="AUTOCOMMIT",
+    )
+    with admin.connect() as connection:
+        connection.execute(sa.text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
+        connection.execute(sa.text(f"CREATE DATABASE {name} TEMPLATE {template}"))
+    admin.dispose()
+    return server.replace("/postgres?", f"/{name}?")
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """Address of an empty catalogue."""
@@ -36,16 +49,8 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
         Catalogue.open(f"sqlite:///{path}").close()
         yield f"sqlite:///{path}"
         return
-    server = request.getfixturevalue("postgres")
-    admin = sa.create_engine(
-        sa.make_url(server).set(drivername="postgresql+psycopg", database="template1"),
-        isolation_level="AUTOCOMMIT",
-    )
-    with admin.connect() as connection:
-        connection.execute(sa.text("DROP DATABASE IF EXISTS one_test WITH (FORCE)"))
-        connection.execute(sa.text("CREATE DATABASE one_test TEMPLATE postgres"))
-    admin.dispose()
-    yield server.replace("/postgres?", "/one_test?")
+    # A copy of the one whose tables are made already.
+    yield fresh_database(request.getfixturevalue("postgres"), "one_test", "postgres")
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from urllib.parse import quote
 
 import httpx
 import pytest
-import sqlalchemy as sa
 
 from schemas.people import Actor, Right
 from schemas.reuse import Question
@@ -22,6 +21,7 @@ from storage.reuse import Reuses
 from storage.search import record_act
 from storage.search.validity import Act
 from tests.api_server import CODE, OTHER_CODE, ApiOffice, api_office, described, paper, serving
+from tests.catalogue_fixtures import fresh_database
 from tests.small_papers import decision, png
 
 pytest_plugins = ["catalogue_fixtures"]
@@ -33,15 +33,7 @@ def office(request: pytest.FixtureRequest, tmp_path_factory) -> Iterator[ApiOffi
     home = tmp_path_factory.mktemp("api") / "home"
     address = ""
     if request.param == "postgresql":
-        server = request.getfixturevalue("postgres")
-        admin = sa.create_engine(
-            sa.make_url(server).set(drivername="postgresql+psycopg", database="template1"), isolation_level="AUTOCOMMIT"
-        )
-        with admin.connect() as connection:
-            connection.execute(sa.text("DROP DATABASE IF EXISTS api_test WITH (FORCE)"))
-            connection.execute(sa.text("CREATE DATABASE api_test TEMPLATE postgres"))
-        admin.dispose()
-        address = server.replace("/postgres?", "/api_test?")
+        address = fresh_database(request.getfixturevalue("postgres"), "api_test", "postgres")
     with serving(api_office(home, address)) as made:
         yield made
 

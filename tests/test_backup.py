@@ -33,6 +33,7 @@ from storage.keeping.backup_folder import BackupFolder
 from storage.keeping.runs import Runs
 from storage.objects import LocalStore
 from storage.register import Register
+from tests.catalogue_fixtures import fresh_database
 from tests.kills import Killer, child, ended
 from tests.made_archive import archived, damage
 from tests.made_register import SERIES, draft, evidence
@@ -219,18 +220,6 @@ class TestEverything:
         folder = BackupFolder(target)
         assert not folder.path(gone.sha256).exists()
         assert restore(target, tmp_path / "new", who="hoa").objects == report.objects
-
-
-def fresh_database(server: str, name: str) -> str:
-    admin = sa.create_engine(
-        sa.make_url(server).set(drivername="postgresql+psycopg", database="template1"),
-        isolation_level="AUTOCOMMIT",
-    )
-    with admin.connect() as connection:
-        connection.execute(sa.text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
-        connection.execute(sa.text(f"CREATE DATABASE {name} TEMPLATE template0"))
-    admin.dispose()
-    return server.replace("/postgres?", f"/{name}?")
 
 
 def test_a_restore_that_was_tried_elsewhere_is_known_at_home(sqlite_home, tmp_path):

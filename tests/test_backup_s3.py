@@ -17,8 +17,9 @@ from schemas.store import RetentionMode
 from storage.catalogue import Catalogue
 from storage.objects import LocalStore
 from storage.objects.s3 import S3Store
+from tests.catalogue_fixtures import fresh_database
 from tests.made_archive import archived, bytes_of
-from tests.test_backup import Home, contents, filled, fresh_database, made
+from tests.test_backup import Home, contents, filled, made
 
 pytest_plugins = ["catalogue_fixtures", "s3_server"]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import time
-import traceback
 from collections.abc import Callable
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -19,6 +18,7 @@ from storage.catalogue.database import Database
 from storage.objects import LocalStore
 from storage.register.desk import ZONE
 from tests.copies_office import CopyOffice
+from tests.kills import child, ended
 
 pytest_plugins = ["copies_office"]
 
@@ -27,21 +27,15 @@ def in_child(
     office: CopyOffice, work: Callable[[CopyDesk], None], *, die_after: int | None = None, delay: float = 0
 ) -> int:
     """Runs in a process of its own; killed for good right after its n-th write to disk. Process id."""
-    pid = os.fork()
-    if pid:
-        return pid
-    code = 1
-    try:
+
+    def alone() -> None:
         time.sleep(delay)
         if die_after is not None:
             _count_writes(die_after)
         with office.desk() as desk:
             work(desk)
-        code = 0
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        os._exit(code)
+
+    return child(alone)
 
 
 def _count_writes(die_after: int) -> None:
@@ -66,11 +60,6 @@ def _count_writes(die_after: int) -> None:
         return ref
 
     Database.write, LocalStore.put = counted_write, counted_put
-
-
-def ended(pid: int) -> int:
-    """Exit code, or the negative number of the signal."""
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
 def certify(office: CopyOffice, key: str, number: int, received: datetime) -> Callable[[CopyDesk], None]:

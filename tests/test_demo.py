@@ -7,11 +7,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 
 from flows.fixity import open_keeping
 from schemas.settings import load_settings
 from storage.objects import LocalStore
+from tests.catalogue_fixtures import fresh_database
 from tests.small_papers import decision, tiff
 from tests.sohoa_command import environment, small_office, sohoa
 
@@ -27,13 +27,7 @@ def test_the_demonstration_signs_certifies_verifies_and_refuses(place, tmp_path,
     home = small_office(tmp_path / "nhà")
     if place == "servers":
         postgres, store = request.getfixturevalue("postgres"), request.getfixturevalue("s3_url")
-        admin = sa.create_engine(
-            sa.make_url(postgres).set(drivername="postgresql+psycopg", database="template1"), isolation_level="AUTOCOMMIT"
-        )
-        with admin.connect() as connection:
-            connection.execute(sa.text("CREATE DATABASE demo TEMPLATE postgres"))
-        admin.dispose()
-        monkeypatch.setenv("SOHOA_CATALOGUE_URL", postgres.replace("/postgres?", "/demo?"))
+        monkeypatch.setenv("SOHOA_CATALOGUE_URL", fresh_database(postgres, "demo", "postgres"))
         monkeypatch.setenv("SOHOA_STORE_URL", store)
     (tmp_path / "quét.tif").write_bytes(tiff(decision(7)))
     assert sohoa("digitise", tmp_path / "quét.tif", home=home).code in (0, 1)

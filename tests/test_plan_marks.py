@@ -13,6 +13,7 @@ from storage.catalogue import Catalogue
 from storage.catalogue import tables as t
 from storage.catalogue.database import migrate
 from storage.plan.progress import SIGNED, recorded, simulated
+from tests.catalogue_fixtures import fresh_database
 
 pytest_plugins = ["catalogue_fixtures"]
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -32,15 +33,7 @@ def older(request, tmp_path: Path):
     if request.param == "sqlite":
         url = engine_url = f"sqlite:///{tmp_path}/cũ.sqlite"
     else:
-        server = request.getfixturevalue("postgres")
-        admin = sa.create_engine(
-            sa.make_url(server).set(drivername="postgresql+psycopg", database="template1"), isolation_level="AUTOCOMMIT"
-        )
-        with admin.connect() as connection:
-            connection.execute(sa.text("DROP DATABASE IF EXISTS older_test WITH (FORCE)"))
-            connection.execute(sa.text("CREATE DATABASE older_test"))
-        admin.dispose()
-        url = server.replace("/postgres?", "/older_test?")
+        url = fresh_database(request.getfixturevalue("postgres"), "older_test")
         engine_url = sa.make_url(url).set(drivername="postgresql+psycopg")
     engine = sa.create_engine(engine_url)
     with engine.begin() as connection:

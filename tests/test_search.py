@@ -19,6 +19,7 @@ from storage.catalogue import Catalogue
 from storage.search import Match, Query, TotalIs, search
 from storage.search.index import index_documents
 from storage.search.tables import search_rows, search_terms, search_words
+from tests.catalogue_fixtures import fresh_database
 
 pytest_plugins = ["catalogue_fixtures"]
 TODAY = date(2026, 11, 22)
@@ -34,14 +35,7 @@ def databases(request: pytest.FixtureRequest, tmp_path_factory):
         if request.param == "sqlite":
             url = f"sqlite:///{tmp_path_factory.mktemp(name)}/{name}.sqlite"
         else:
-            server = request.getfixturevalue("postgres")
-            address = sa.make_url(server).set(drivername="postgresql+psycopg")
-            admin = sa.create_engine(address, isolation_level="AUTOCOMMIT")
-            with admin.connect() as connection:
-                connection.execute(sa.text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
-                connection.execute(sa.text(f"CREATE DATABASE {name}"))
-            admin.dispose()
-            url = server.replace("/postgres?", f"/{name}?")
+            url = fresh_database(request.getfixturevalue("postgres"), name)
         opened.append(Catalogue.open(url))
         return opened[-1]
 

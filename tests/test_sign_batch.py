@@ -32,9 +32,10 @@ from schemas.errors import NotAllowedNow, NotFound, OutputInvalid
 from schemas.signing import Product, Role, SigningSettings, Verdict
 from schemas.signing_errors import DemoKeyRefused
 from tests.copies_office import CopyOffice
+from tests.kills import ended
 from tests.small_papers import continued, decision, separator, signed_pdf, tiff
 from tests.test_copies import text_of
-from tests.test_copies_kill import ended, in_child
+from tests.test_copies_kill import in_child
 
 pytest_plugins = ["copies_office"]
 

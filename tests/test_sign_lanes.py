@@ -25,8 +25,9 @@ from schemas.signing import Verdict
 from schemas.signing_errors import TimestampUnavailable
 from signing.trust import TrustSettings
 from tests.copies_office import CopyOffice
+from tests.kills import ended
 from tests.signing_fixtures import scanned
-from tests.test_copies_kill import ended, in_child
+from tests.test_copies_kill import in_child
 
 pytest_plugins = ["copies_office"]
 COUNT = 7
