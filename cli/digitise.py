@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import _thread
 import shlex
+import signal
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -89,16 +92,11 @@ def watch(
         ..., metavar="THƯ_MỤC", help="Nơi máy quét ghi tệp. / Where the scanner writes."
     ),
 ) -> int:
-    import signal
-    import threading
-
     from flows.inbox import watch_folder
 
     call: Call = context.obj
     call.actor(Right.SCAN)
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+    stop = asked_to_stop()
     say(f"Đang theo dõi {clean(inbox)}; nhấn Ctrl-C để dừng.")
     needs_person = 0
 
@@ -116,6 +114,19 @@ def watch(
     handled = watch_folder(inbox, call.settings(), stop, on_batch=on_batch, on_problem=on_problem)
     say(f"Đã dừng. Đã nhận {handled} mục.")
     return NEEDS_PERSON if needs_person else 0
+
+
+def asked_to_stop() -> threading.Event:
+    """Set by Ctrl-C and by SIGTERM."""
+    stop = threading.Event()
+
+    def ask(*_: object) -> None:
+        # In a thread of its own: a signal that comes while this one is about to wait would wait for its own lock.
+        _thread.start_new_thread(stop.set, ())
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, ask)
+    return stop
 
 
 def extract(

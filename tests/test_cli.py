@@ -18,6 +18,7 @@ import pikepdf
 import pytest
 from PIL import Image
 
+from cli.digitise import asked_to_stop
 from cli.home import settings_text
 from cli.main import main
 from cli.progress import duration, text
@@ -25,6 +26,7 @@ from cli.terminal import clean
 from flows.progress import Counts
 from schemas.errors import all_errors
 from schemas.settings import Settings, load_settings
+from tests.kills import child, ended
 from tests.small_papers import continued, decision, drawn, pdf, separator, tiff
 from tests.sohoa_command import Ran, command, environment, schema_of, small_office, sohoa
 
@@ -335,6 +337,25 @@ def test_watch_takes_what_is_dropped_and_stops_when_asked(tmp_path):
     out, err = process.communicate(timeout=30)
     assert "Đã nhận 1 mục" in out and process.returncode in (0, 1) and "Traceback" not in err
     assert not [p for p in inbox.iterdir() if p.name != ".sohoa"]
+
+
+def test_a_signal_stops_whatever_moment_it_comes():
+    """Also while the one that waits holds the lock of what it waits for."""
+    ready, tell = os.pipe()
+
+    def work():
+        signal.alarm(30)  # what hangs is killed
+        stop = asked_to_stop()
+        os.write(tell, b".")
+        while not stop.is_set():
+            stop.wait(1e-6)
+
+    for turn in range(30):
+        pid = child(work)
+        assert os.read(ready, 1) == b"."
+        time.sleep(turn * 0.0003)
+        os.kill(pid, signal.SIGTERM)
+        assert ended(pid) == 0
 
 
 # --- errors ------------------------------------------------------------------------------------------------------
