@@ -9,8 +9,9 @@ from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
 
+from flows.list_columns import columns_of, is_heading, is_running_number
 from flows.list_files import read_table
-from flows.list_rows import Reader, Rules, columns_of, is_heading, is_running_number
+from flows.list_rows import Reader, Rules
 from flows.plan_units import Offices
 from ocr.forms import Forms, load_forms
 from schemas.errors import NotFound

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from flows.list_columns import is_heading, places_of
 from flows.list_files import Table, read_table
-from flows.list_rows import is_heading, places_of
 from flows.plan import VIETNAM, Plan, heading_at, sha256_of
 from schemas.errors import NotFound, WrongUse
 from schemas.people import Right

@@ -10,8 +10,9 @@ import pytest
 
 from flows import list_files
 from flows.legacy_text import modern
+from flows.list_columns import columns_of
 from flows.list_files import read_table
-from flows.list_rows import Reader, Rules, UnitOfRow, columns_of, read_day, split_number
+from flows.list_rows import Reader, Rules, UnitOfRow, read_day, split_number
 from flows.plan_figures import period_of
 from schemas.errors import TooLarge, WrongUse
 from schemas.plan import CaseState, Channel, Level, ListKind, Severity

@@ -9,8 +9,9 @@ from datetime import date, datetime
 
 import pytest
 
+from flows.list_columns import columns_of, is_heading
 from flows.list_files import read_table
-from flows.list_rows import Reader, Rules, UnitOfRow, columns_of, is_heading, read_day
+from flows.list_rows import Reader, Rules, UnitOfRow, read_day
 from schemas.errors import TooLarge, WrongUse
 from schemas.plan import Level, ListKind, Severity
 from schemas.plan_errors import ListUnreadable
