@@ -116,10 +116,8 @@ def figures(
             "counts": both.submit(ask, raw_counts, period, as_of, units, within),
             "counts_before": both.submit(ask, raw_counts, earlier, as_of, units, within),
             "digitised_before": both.submit(ask, work.digitised, midnight(earlier.first), midnight(earlier.last + timedelta(days=1)), as_of, within),
-            "each": both.submit(ask, d.dossiers, period, as_of, names=names, **which),
-            "before": both.submit(ask, d.dossiers, earlier, as_of, names=names, **which),
-            "sectors": both.submit(ask, d.dossiers, period, as_of, names={}, by_sector=True, **which),
-            "levels": both.submit(ask, d.together, period, as_of, **which),
+            "dossiers": both.submit(ask, d.parts, period, as_of, **which),
+            "dossiers_before": both.submit(ask, d.parts, earlier, as_of, **which),
             "urgent": both.submit(ask, d.urgent, period, as_of, **which),
             "backlog": both.submit(ask, work.backlog, end, within),
             "corrections": both.submit(ask, work.corrections, start, end, within),
@@ -132,6 +130,7 @@ def figures(
             told(_STAGE.get(name, "work"), 0)
             found[name] = answer.result()
     lines = [line for line in found["lines"] if units is None or line.unit in units]
+    each = d.by_unit(found["dossiers"], names)
     causes = (cause.model_copy(update={"kind_name": plan.kind_name(cause.kind)}) for cause in found["corrections"])
     return ReportFigures(
         office=plan.settings.office.name,
@@ -141,9 +140,9 @@ def figures(
         judged_on=d.judged_on(period, as_of),
         plan_year=year,
         plan=tuple(lines),
-        dossiers=(*found["each"], *_named_levels(found["levels"])),
-        sectors=tuple(found["sectors"]),
-        dossiers_before=tuple(found["before"]),
+        dossiers=(*each, *_named_levels(d.by_level(found["dossiers"]))),
+        sectors=tuple(d.by_sector(found["dossiers"])),
+        dossiers_before=tuple(d.by_unit(found["dossiers_before"], names)),
         indicators=tuple(_indicators(plan, found["counts"], found["counts_before"])),
         copies=tuple(found["copies"]),
         copies_before=tuple(found["copies_before"]),
@@ -155,12 +154,12 @@ def figures(
         digitised_before=found["digitised_before"],
         urgent=tuple(found["urgent"]),
         notes=tuple(
-            _notes(plan, lines, found["each"], found["simulated"], PlanLists(plan.catalogue).after(as_of))
+            _notes(plan, lines, each, found["simulated"], PlanLists(plan.catalogue).after(as_of))
         ),
     )
 
 
-_STAGE = {"lines": "lines", "counts": "indicators", "each": "dossiers"}
+_STAGE = {"lines": "lines", "counts": "indicators", "dossiers": "dossiers"}
 """What is told while it is waited for."""
 
 

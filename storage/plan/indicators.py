@@ -11,7 +11,7 @@ from schemas.plan import CaseState, ListKind, Period
 from schemas.register import BookKind, EntryState
 from storage.catalogue import tables as c
 from storage.plan import tables as t
-from storage.plan.moments import counts_at, in_use_at, taken_at
+from storage.plan.moments import count_if, counts_at, in_use_at, taken_at
 from storage.plan.work import Within
 from storage.register import tables as r
 from storage.reuse.tables import reuses
@@ -40,9 +40,15 @@ def raw_counts(
     of_list = (p.kind_of_list == ListKind.DOSSIERS) & counts_at(as_of)
     if units is not None:
         of_list &= p.unit.in_(sorted(units))
-    received = of_list & p.received.between(first, last)
-    resolved = of_list & (p.state == CaseState.RESOLVED) & p.finished.between(first, last)
+    received = p.received.between(first, last)
+    resolved = (p.state == CaseState.RESOLVED) & p.finished.between(first, last)
+    of_period = of_list & (received | resolved)
     reused = p.dossier_code.in_(sa.select(reuses.c.dossier).where(reuses.c.at <= as_of))
+    by_row = sa.select(
+        count_if(received).label("received"),
+        count_if(resolved).label("resolved"),
+        count_if(received & reused).label("dossiers_reusing"),
+    ).where(of_period)
     copies = (
         sa.select(sa.func.count())
         .select_from(r.entries.join(r.outcomes, r.outcomes.c.entry == r.entries.c.id))
@@ -55,28 +61,28 @@ def raw_counts(
     )
     if within is not None:
         copies = copies.where(r.entries.c.book.in_(sa.select(r.books.c.id).where(within.of_book())))
-    queries = {
-        "received": _count(received),
-        "resolved": _count(resolved),
-        "resolved_with_result": _with_record(resolved, as_of, d.signed_at <= as_of),
-        "dossiers_digitised": _with_record(received, as_of),
-        "dossiers_reusing": _count(received & reused),
-        "dossiers_synchronised": _with_record(received, as_of, d.synchronised_at <= as_of),
-        "electronic_copies": copies,
-    }
-    return {name: connection.scalar(query) or 0 for name, query in queries.items()}
+    with_record = _with_record(
+        of_period,
+        as_of,
+        resolved_with_result=resolved & (d.signed_at <= as_of),
+        dossiers_digitised=received,
+        dossiers_synchronised=received & (d.synchronised_at <= as_of),
+    )
+    counted = {"electronic_copies": connection.scalar(copies)}
+    for query in (by_row, with_record):
+        counted |= connection.execute(query).mappings().one()
+    return {name: int(counted[name] or 0) for name in COUNTS}
 
 
-def _count(rows: sa.ColumnElement[bool]) -> sa.Select:
-    return sa.select(sa.func.count()).select_from(t.cases).where(rows)
-
-
-def _with_record(rows: sa.ColumnElement[bool], as_of: datetime, *conditions: sa.ColumnElement[bool]) -> sa.Select:
-    """How many of these rows have a record of their dossier, by the code or by a match. Joined, not asked row by row: each database
-    then begins with what is less."""
+def _with_record(of_period: sa.ColumnElement[bool], as_of: datetime, **conditions: sa.ColumnElement[bool]) -> sa.Select:
+    """How many of these rows have a record of their dossier, by the code or by a match, of which a condition is true. Joined, not
+    asked row by row: each database then begins with what is less."""
     p, d, m = t.cases.c, c.documents.c, t.matches.c
-    wanted = (rows, in_use_at(as_of), *conditions)
-    by_code = sa.select(p.case).select_from(t.cases.join(c.documents, d.dossier_code == p.dossier_code)).where(*wanted)
+    found = [sa.case((condition, 1), else_=0).label(name) for name, condition in conditions.items()]
+    wanted = (of_period, in_use_at(as_of))
+    by_code = sa.select(p.case, *found).select_from(t.cases.join(c.documents, d.dossier_code == p.dossier_code)).where(*wanted)
     matched = t.cases.join(t.matches, m.case == p.case).join(c.documents, d.id == m.document)
-    by_match = sa.select(p.case).select_from(matched).where(taken_at(as_of), *wanted)
-    return sa.select(sa.func.count()).select_from(by_code.union(by_match).subquery())
+    by_match = sa.select(p.case, *found).select_from(matched).where(taken_at(as_of), *wanted)
+    pairs = by_code.union_all(by_match).subquery()
+    rows = sa.select(*(sa.func.max(pairs.c[name]).label(name) for name in conditions)).group_by(pairs.c.case).subquery()
+    return sa.select(*(sa.func.sum(rows.c[name]).label(name) for name in conditions))

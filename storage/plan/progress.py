@@ -113,17 +113,14 @@ def listed(connection: sa.Connection, as_of: datetime) -> dict[tuple[str, str, s
     p = t.cases.c
     day = as_of.astimezone(VIETNAM).date().isoformat()
     sector, kind = sa.func.coalesce(p.sector, ""), sa.func.coalesce(p.kind, "")
-    rows = (
-        sa.select(p.unit, sector.label("sector"), kind.label("kind"), sa.func.count().label("count"))
+    query = (
+        sa.select(p.unit, sector, kind, sa.func.count(), count_if(~matched(as_of)))
         .where(
             p.kind_of_list == ListKind.RESULTS, counts_at(as_of), p.in_force_until.is_(None) | (p.in_force_until >= day)
         )
         .group_by(p.unit, sector, kind)
     )
-    missing = {(r.unit, r.sector, r.kind): r.count for r in connection.execute(rows.where(~matched(as_of)))}
-    return {
-        (r.unit, r.sector, r.kind): (r.count, missing.get((r.unit, r.sector, r.kind), 0)) for r in connection.execute(rows)
-    }
+    return {(unit, *what): (rows, int(missing)) for unit, *what, rows, missing in connection.execute(query)}
 
 
 def not_synchronised(
