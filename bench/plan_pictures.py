@@ -15,7 +15,7 @@ import pypdfium2
 from bench.report_rows import ROOT
 from flows.plan import Plan
 from flows.plan_figures import figures, period_of
-from flows.report_pdf import report_pdf
+from flows.report import render
 from samples.one_stop import Shape, dossiers, write_csv
 from schemas.people import Actor
 from schemas.plan import ListKind
@@ -62,7 +62,7 @@ def main() -> None:
                     path = home / f"{shape.unit}.csv"
                     write_csv(dossiers(shape, 1), path)
                     plan.import_list(path, ListKind.DOSSIERS)
-                pdf = pypdfium2.PdfDocument(report_pdf(figures(plan, period_of(period))))
+                pdf = pypdfium2.PdfDocument(render(figures(plan, period_of(period)), "pdf"))
         # The page with the dossiers, which is what the published reports tell.
         page = next(page for page in pdf if "Tiếp nhận và giải quyết hồ sơ" in page.get_textpage().get_text_range())
         image = page.render(scale=110 / 72).to_pil().convert("P", palette=1, colors=64)

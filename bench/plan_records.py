@@ -104,7 +104,8 @@ def _lives(connection: sa.Connection, made: list[tuple[str, datetime, str]]) -> 
         if rng.random() < 0.08:
             corrected.append(
                 {"document": document, "field": rng.choice(("so_ky_hieu", "ho_ten", "ngay_ban_hanh")), "old_value": "x",
-                 "new_value": "y", "old_status": "uncertain", "new_status": "corrected", "who": who, "at": closed, "why": ""}
+                 "new_value": "y", "old_status": "uncertain", "new_status": "corrected", "who": who, "at": closed, "why": "",
+                 "handwritten": rng.random() < 0.3}
             )  # fmt: skip
         if rng.random() < 0.05:
             used.append(
@@ -129,6 +130,7 @@ def _mark(connection: sa.Connection) -> None:
     for column, query in (
         (d.signed_at, sa.select(v.document, v.made)),
         (d.synchronised_at, sa.select(e.object, e.at).where(e.what == "synchronised")),
+        (d.reused_at, sa.select(reuses.c.document, reuses.c.at)),
         (d.checked_at, sa.select(e.object, e.at).where(e.what.in_(("document_confirmed", "document_rejected")))),
     ):
         rows = [{"which": document, "moment": at} for document, at in connection.execute(query)]
@@ -159,7 +161,7 @@ _ENDED = {
     reuses: ("id", "document", "dossier"), c.sources: ("name",),
 }  # fmt: skip
 _HASHES = {c.documents: "source", c.sources: "sha256"}
-_TIMES = ("created", "changed", "made", "at", "signed_at", "synchronised_at", "checked_at")
+_TIMES = ("created", "changed", "made", "at", "signed_at", "synchronised_at", "reused_at", "checked_at")
 
 
 def _copy(connection: sa.Connection, table: sa.Table, where: str, month: int) -> sa.TextClause:

@@ -10,7 +10,8 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
-from zoneinfo import ZoneInfo
+
+from schemas.zone import VIETNAM
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = (
@@ -104,7 +105,7 @@ def machine() -> dict[str, str]:
     """Where and when: what a reader needs to judge the seconds. Names neither the host nor any folder."""
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
     return {
-        "date": datetime.now(ZoneInfo("Asia/Ho_Chi_Minh")).isoformat(timespec="minutes"),
+        "date": datetime.now(VIETNAM).isoformat(timespec="minutes"),
         "commit": commit(),
         "processor": f"{_processor()}, {len(os.sched_getaffinity(0))} cores",
         "memory": f"{memory:.0f} GiB",

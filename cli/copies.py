@@ -7,7 +7,6 @@ import json
 import sys
 from datetime import datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import typer
 from pydantic import ValidationError
@@ -17,9 +16,9 @@ from cli.sign import ask_pin
 from cli.terminal import clean, moment, say, show_error
 from schemas.errors import SohoaError, WrongUse
 from schemas.people import Right
+from schemas.zone import VIETNAM
 
 app = typer.Typer(no_args_is_help=True, help="Cấp bản sao điện tử. / Issue electronic copies.")
-_ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 _KINDS = {"sy": "sao_y", "sl": "sao_luc", "trs": "trich_sao"}
 _VERDICTS = {"valid": "Hợp lệ", "invalid": "Không hợp lệ", "indeterminate": "Chưa xác định"}
 
@@ -271,7 +270,7 @@ def slip(
     from flows.copies import appointment
 
     with _desk(context, who, (Right.REGISTER, Right.CERTIFY)) as desk:
-        at = received.replace(tzinfo=_ZONE) if received else desk.moment()
+        at = received.replace(tzinfo=VIETNAM) if received else desk.moment()
         named = {"requester": requester, "original": original, "at": at.isoformat(timespec="minutes")}
         made = appointment(
             desk, key or _key(desk, "slip", named), requester, original, at,

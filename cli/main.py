@@ -38,6 +38,7 @@ from cli.call import Call
 from cli.terminal import clean, prepare_streams, say, show_error
 from schemas.errors import ChangedMeanwhile, Fault, SohoaError, SystemFault, WrongUse
 from schemas.people_errors import NotAllowed
+from schemas.zone import VIETNAM
 
 GLOBAL_VALUES = ("--home", "--lang")
 GLOBAL_FLAGS = ("--debug",)
@@ -216,11 +217,10 @@ def _log(home: Path, error: Exception, known: SohoaError, frames: bool) -> Path 
     """One line, with the frames where asked for. Messages of exceptions are left out: they may hold personal data."""
     from datetime import datetime
     from traceback import extract_tb
-    from zoneinfo import ZoneInfo
 
     if not home.is_dir():
         return None
-    now = datetime.now(ZoneInfo("Asia/Ho_Chi_Minh")).isoformat(timespec="seconds")
+    now = datetime.now(VIETNAM).isoformat(timespec="seconds")
     lines = [f"{now} {known.fault} {known.code} {type(error).__name__}"]
     if frames:
         lines += [f"    {Path(f.filename).name}:{f.lineno} {f.name}" for f in extract_tb(error.__traceback__)]

@@ -37,13 +37,16 @@ def report(
 ) -> int:
     if not quarter and not period:
         raise WrongUse("cần --quarter 2022Q2 hoặc --period KỲ")
-    with open_plan(context.obj, Right.REPORT, who) as plan:
+    from flows.chart_process import Charts
+
+    # Before all that the rest loads: what draws charts loads for as long.
+    with Charts() as charts, open_plan(context.obj, Right.REPORT, who) as plan:
         from flows.plan_figures import period_of
         from flows.report import FORMATS, make_report, write_files
 
         units = plan.offices.wanted(tuple(unit or ()), plan.allowed())
         made = make_report(
-            plan, period_of(quarter or period), units=units, formats=form or tuple(FORMATS), told=told
+            plan, period_of(quarter or period), units=units, formats=form or tuple(FORMATS), charts=charts, told=told
         )
         paths = write_files(made, to)
     done()

@@ -22,7 +22,7 @@ from ocr.pdfa_check import check_pdfa2b
 from schemas.errors import BadSettings, DamagedFile, OutputInvalid
 from schemas.page import Box
 from signing.appearance_room import page_room
-from storage.register.print_fonts import serif_fonts
+from storage.print_fonts import serif_fonts
 
 FOLDER = Path(__file__).parent / "templates"
 _SIZE, _LEADING = 12.0, 15.0

@@ -10,7 +10,6 @@ from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from time import monotonic
-from zoneinfo import ZoneInfo
 
 from flows.claims import LEASE_SECONDS, RENEW_SECONDS, release_dead, worker_name
 from flows.coding import coding_of
@@ -34,6 +33,7 @@ from schemas.errors import InputRejected, NotAllowedNow, NotFound, OutputInvalid
 from schemas.settings import Settings
 from schemas.source import SourceInfo
 from schemas.store import ObjectRef
+from schemas.zone import VIETNAM
 from storage.catalogue import (
     BatchRow,
     Catalogue,
@@ -48,8 +48,6 @@ from storage.catalogue import (
     document_id,
 )
 from storage.objects import ObjectStore, archive_key, original_key
-
-ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 
 
 @dataclass
@@ -215,7 +213,7 @@ class BatchRun:
                 self._set_aside(row, error)
                 return
         self._count(row.id, info.pages)
-        captured = self.store.stat(key).created.astimezone(ZONE).isoformat(timespec="seconds")
+        captured = self.store.stat(key).created.astimezone(VIETNAM).isoformat(timespec="seconds")
         file = self._open[row.id] = OpenFile(row, info, captured)
         file.failed = self._failed_before(row)
         self.meter.pages_quarantined += len(file.failed)

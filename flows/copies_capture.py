@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pikepdf
 
-from flows.copies_desk import ZONE, CopyDesk, Job
+from flows.copies_desk import CopyDesk, Job
 from flows.pages import Bench, Original, ReadPage, unpacked
 from ocr.intake import inspect, open_source, read_file
 from ocr.pdfa import SCHEMA_URI
@@ -28,6 +28,7 @@ from schemas.record import RecordMetadata
 from schemas.register import PublicState
 from schemas.signing import Role
 from schemas.source import SourceInfo
+from schemas.zone import VIETNAM
 from storage.catalogue.rows import short_id
 from storage.objects import original_key
 from storage.outbox import archived_under
@@ -172,7 +173,7 @@ def _metadata(
         title=request.original,
         agency=desk.keys.agency,
         document_id=capture.id,
-        scanned_at=capture.taken_at.astimezone(ZONE).isoformat(),
+        scanned_at=capture.taken_at.astimezone(VIETNAM).isoformat(),
         source_sha256=file.sha256,
     )
 
@@ -181,11 +182,11 @@ def _metadata(
 def _in_time(desk: CopyDesk, opened: datetime, moment: datetime) -> None:
     minutes = desk.settings.certifying.capture_minutes
     if moment - opened > timedelta(minutes=minutes):
-        raise CaptureRejected(f"mở từ {opened.astimezone(ZONE):%d/%m/%Y %H:%M}, quá {minutes} phút")
+        raise CaptureRejected(f"mở từ {opened.astimezone(VIETNAM):%d/%m/%Y %H:%M}, quá {minutes} phút")
 
 
 def _fresh(desk: CopyDesk, path: Path, moment: datetime) -> None:
-    written = datetime.fromtimestamp(path.stat().st_mtime, ZONE)
+    written = datetime.fromtimestamp(path.stat().st_mtime, VIETNAM)
     oldest = moment - timedelta(minutes=desk.settings.certifying.capture_minutes)
     if written < oldest:
         raise CaptureRejected(f"{path.name}: tệp có từ {written:%d/%m/%Y %H:%M}, không phải chụp lúc này")

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel
 
@@ -21,13 +20,13 @@ from schemas.register import BOOK_OF, Series
 from schemas.settings import Settings
 from schemas.signing import Product
 from schemas.store import ObjectRef
+from schemas.zone import VIETNAM
 from storage.catalogue import Catalogue, StepKey
 from storage.catalogue.events import now
 from storage.catalogue.rows import short_id
 from storage.objects import ObjectStore, open_archive
 from storage.register import Register
 
-ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 _STEPS_VERSION = "1"
 
 
@@ -46,7 +45,7 @@ class CopyDesk:
 
     def moment(self) -> datetime:
         """Now, +07:00."""
-        return self.clock().astimezone(ZONE)
+        return self.clock().astimezone(VIETNAM)
 
     @property
     def agency_code(self) -> str:

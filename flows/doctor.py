@@ -20,10 +20,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from schemas.errors import MissingProgram, SohoaError
 from schemas.settings import Settings
+from schemas.zone import VIETNAM
 
 FREE_BYTES_LEAST = 500_000_000
 FREE_BYTES_WANTED = 5_000_000_000
@@ -101,7 +101,7 @@ def _machine(settings: Settings, code: str, title: str) -> Finding:
 def _clock(settings: Settings, code: str, title: str) -> Finding:
     from datetime import datetime
 
-    now = datetime.now(ZoneInfo("Asia/Ho_Chi_Minh"))
+    now = datetime.now(VIETNAM)
     found = f"{now:%d/%m/%Y %H:%M:%S} +07:00"
     if now.year < 2025:
         return Finding(

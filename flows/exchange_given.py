@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from flows.batch_report import quarantine_item
 from flows.exchange_fields import metadata_of
@@ -17,11 +16,10 @@ from schemas.document import DocumentStatus
 from schemas.errors import NotFound
 from schemas.people import Actor, Right
 from schemas.people_errors import NotAllowed
+from schemas.zone import VIETNAM
 from storage.catalogue import BatchStatus, DocumentRow, QuarantineStatus
 from storage.reuse import Imports
 from storage.search import validity_of, why
-
-ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 
 
 def described(desk: Desk, actor: Actor, row: DocumentRow, version: int | None) -> DocumentGiven:
@@ -31,7 +29,7 @@ def described(desk: Desk, actor: Actor, row: DocumentRow, version: int | None) -
     shown = masked(values, row.type, actor, desk.settings, unit=unit, made_by=made_by)
     asked = version or row.version
     pages = Imports(desk.catalogue).pages(row.id, asked) or len(row.pages)
-    today, unlimited = datetime.now(ZONE).date(), kinds_without_limit()
+    today, unlimited = datetime.now(VIETNAM).date(), kinds_without_limit()
     looked(desk.catalogue, actor, row.id, "API")
     versions = tuple(
         VersionGiven(

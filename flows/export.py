@@ -15,11 +15,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from flows.review import Desk
 from schemas.document import DocumentStatus
 from schemas.errors import DiskFull, NotAllowedNow, ObjectDamaged, ObjectMissing, SystemFault, TargetExists
+from schemas.zone import VIETNAM
 from storage.catalogue import DocumentRow
 from storage.codes import file_name
 
@@ -94,7 +94,7 @@ def _name(desk: Desk, row: DocumentRow) -> str:
     try:
         day = date.fromisoformat(issued.value if issued and issued.value else "")
     except ValueError:
-        day = row.created.astimezone(ZoneInfo("Asia/Ho_Chi_Minh")).date()
+        day = row.created.astimezone(VIETNAM).date()
     name = file_name(desk.settings.codes, row.doc_code or row.id, day, desk.kind_name(row.type), "pdf")
     return name.removesuffix(".pdf")
 

@@ -9,7 +9,6 @@ import hashlib
 import io
 import json
 from datetime import date, datetime
-from zoneinfo import ZoneInfo
 
 import pikepdf
 
@@ -22,11 +21,10 @@ from schemas.errors import NotAllowedNow, NotFound, ObjectDamaged, ObjectMissing
 from schemas.people import Actor, Right
 from schemas.reuse import Got, SignatureNote
 from schemas.signing import KnownStatus
+from schemas.zone import VIETNAM
 from storage.catalogue import DocumentRow, VersionRow
 from storage.codes import doc_code, file_name, parse_doc_code
 from storage.search import validity_of, why
-
-ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 
 
 def get(desk: Desk, actor: Actor, document: str, *, version: int | None = None, purpose: str = "") -> tuple[Got, bytes]:
@@ -73,7 +71,7 @@ def _bytes(desk: Desk, row: DocumentRow, wanted: VersionRow, actor: Actor) -> by
 
 def _described(desk: Desk, row: DocumentRow, wanted: VersionRow, data: bytes) -> Got:
     newest = max(row.version, wanted.version)
-    today, unlimited = datetime.now(ZONE).date(), kinds_without_limit()
+    today, unlimited = datetime.now(VIETNAM).date(), kinds_without_limit()
     with pikepdf.open(io.BytesIO(data)) as pdf:
         signed = has_signature(pdf)
     return Got(
@@ -120,6 +118,6 @@ def _name(desk: Desk, row: DocumentRow, version: int) -> str:
     try:
         day = date.fromisoformat(issued.value if issued and issued.value else "")
     except ValueError:
-        day = row.created.astimezone(ZONE).date()
+        day = row.created.astimezone(VIETNAM).date()
     code = code_of_version(desk, row, version) or f"{row.id}_V{version}"
     return file_name(desk.settings.codes, code, day, desk.kind_name(row.type), "pdf")

@@ -14,7 +14,7 @@ from flows.legacy_text import modern
 from flows.list_files import CELL, Table
 from schemas.errors import WrongUse
 from schemas.plan import Case, CaseState, Channel, Finding, Level, ListKind, Period, Severity
-from storage.catalogue.batches import VIETNAM
+from schemas.zone import VIETNAM
 from storage.codes import parse_dossier_code
 from storage.fold import fold_words
 from storage.plan.lists import identity_of

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from datetime import date, datetime, time
-from zoneinfo import ZoneInfo
 
 from schemas.errors import ObjectLocked
 from schemas.preserve import PreserveSettings
 from schemas.store import ObjectRef, Retention
+from schemas.zone import VIETNAM
 from storage.objects.protocol import Data, ObjectStore
 
-ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 CERTIFIED, OTHER_COPY = "ban-sao-chung-thuc", "ban-sao"
 """Kinds of issued copies in `retention_of`."""
 REPORT = "bao-cao"
@@ -36,12 +35,12 @@ def lock_until(settings: PreserveSettings, ends: date | None, today: date) -> da
 
 def lock_of(settings: PreserveSettings, kind: str, now: datetime) -> Retention | None:
     """Lock for a file of this kind that is archived now; None when its class would end at once."""
-    today = now.astimezone(ZONE).date()
+    today = now.astimezone(VIETNAM).date()
     return retention(settings, end_of(settings, class_of(settings, kind), today), now)
 
 
 def retention(settings: PreserveSettings, ends: date | None, now: datetime) -> Retention | None:
-    until = datetime.combine(lock_until(settings, ends, now.astimezone(ZONE).date()), time(), ZONE)
+    until = datetime.combine(lock_until(settings, ends, now.astimezone(VIETNAM).date()), time(), VIETNAM)
     return Retention(mode=settings.lock_mode, until=until) if until > now else None
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import secrets
 from datetime import datetime
 from time import monotonic
-from zoneinfo import ZoneInfo
 
 from flows.lookup_national import NationalDatabase, national_of, source_of
 from flows.people import looked, masked, require
@@ -27,12 +26,12 @@ from schemas.reuse import (
     Question,
 )
 from schemas.reuse_errors import NationalUnavailable
+from schemas.zone import VIETNAM
 from storage.catalogue.events import now
 from storage.register.rows import local
 from storage.reuse import Reuses
 from storage.search import Query, reusable
 
-ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 MOST_RECORDS = 20
 
 
@@ -128,7 +127,7 @@ class _Asked:
             highlights=False, fuzzy=False,
         )  # fmt: skip
         hits = find(self.desk.catalogue, query, self.actor).hits
-        today, unlimited = datetime.now(ZONE).date(), kinds_without_limit()
+        today, unlimited = datetime.now(VIETNAM).date(), kinds_without_limit()
         answers = []
         for hit in hits:
             may, reason = reusable(self.desk.catalogue.document(hit.id), today, unlimited)

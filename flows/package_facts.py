@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from html import escape
 
-from flows.locks import ZONE, class_of
+from flows.locks import class_of
 from ocr.forms import load_forms
 from schemas.packages import PackagedEvent, PackagedFile, PackagedRecord, PackageInfo
 from schemas.preserve import PreserveSettings
 from schemas.texts import field_name, shown_value
+from schemas.zone import VIETNAM
 from storage.catalogue import Catalogue, DocumentRow
 from storage.keeping.retention import Terms
 
@@ -86,7 +87,7 @@ def reading_page(
             f"<table>{rows}</table><h3>Tệp</h3><ul>{links}</ul></section>"
         )
     contents = "".join(f'<li><a href="#{r.id}">{escape(r.title)}</a></li>' for r in records)
-    made = f"{info.created.astimezone(ZONE):%d/%m/%Y %H:%M}"
+    made = f"{info.created.astimezone(VIETNAM):%d/%m/%Y %H:%M}"
     return (
         '<!doctype html><html lang="vi"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
         f"<title>{escape(info.title)}</title><style>body{{font-family:sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;"

@@ -30,7 +30,6 @@ from lxml import etree
 from pydantic import ValidationError
 
 from flows.fixity import Archive
-from flows.locks import ZONE
 from flows.package_facts import describe, reading_page
 from schemas.document import DocumentStatus
 from schemas.errors import DiskFull, NotAllowedNow, NotFound, SystemFault, TargetExists, WrongUse
@@ -47,6 +46,7 @@ from schemas.packages import (
 )
 from schemas.settings import Settings
 from schemas.store import ObjectRef, ObjectStat
+from schemas.zone import VIETNAM
 from storage.catalogue import DocumentRow
 from storage.catalogue.events import add_event
 from storage.catalogue.tables import documents as documents_table
@@ -92,7 +92,7 @@ def make(
             writer = _Writer(archive, settings, info, inside)
             digest = writer.reader(rows) if kind is PackageKind.DIP else writer.whole(rows)
             if kind is PackageKind.BAGIT:
-                digest = make_bag(folder, info=_bag_info(info), made=info.created.astimezone(ZONE).date())
+                digest = make_bag(folder, info=_bag_info(info), made=info.created.astimezone(VIETNAM).date())
             if problems := check(folder).problems:
                 raise PackageInvalid("; ".join(problems[:5]))
             made = _zipped(folder) if zipped else folder

@@ -19,8 +19,8 @@ from schemas.people import Actor, Right
 from schemas.plan import Case, Finding, Level, ListImport, ListKind, Period, PlanLine, Severity, Target, Total
 from schemas.plan_errors import ListRefused
 from schemas.settings import Settings
+from schemas.zone import VIETNAM
 from storage.catalogue import Catalogue
-from storage.catalogue.batches import VIETNAM
 from storage.fold import fold_words
 from storage.objects import ObjectStore
 from storage.plan.lists import CaseRow, PlanLists

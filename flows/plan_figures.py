@@ -12,10 +12,18 @@ from functools import partial
 
 from sqlalchemy import Connection
 
-from flows.plan import VIETNAM, Plan, Told, _quiet
+from flows.plan import Plan, Told, _quiet
 from schemas.errors import WrongUse
 from schemas.plan import Level, Period, PlanLine
-from schemas.plan_report import DossierFigures, Forecast, Indicator, ReportFigures
+from schemas.plan_report import (
+    CorrectionCause,
+    DossierFigures,
+    Forecast,
+    Indicator,
+    ReportFigures,
+    Throughput,
+)
+from schemas.zone import VIETNAM
 from storage.plan import dossiers as d
 from storage.plan import work
 from storage.plan.indicators import COUNTS, raw_counts
@@ -110,7 +118,7 @@ def figures(
     with ThreadPoolExecutor(2) as both:
         every = {
             "lines": both.submit(plan.lines, year, as_of),
-            "throughput": both.submit(ask, work.throughput, start, end, within),
+            "worked": both.submit(ask, _worked, start, end, within),
             "months": both.submit(ask, work.months, period, as_of, units, within),
             "recent": both.submit(ask, partial(_recent, plan), as_of),
             "counts": both.submit(ask, raw_counts, period, as_of, units, within),
@@ -120,7 +128,6 @@ def figures(
             "dossiers_before": both.submit(ask, d.parts, earlier, as_of, **which),
             "urgent": both.submit(ask, d.urgent, period, as_of, **which),
             "backlog": both.submit(ask, work.backlog, end, within),
-            "corrections": both.submit(ask, work.corrections, start, end, within),
             "copies": both.submit(ask, work.copies, period, as_of, within),
             "copies_before": both.submit(ask, work.copies, earlier, as_of, within),
             "simulated": both.submit(ask, simulated, as_of),
@@ -131,7 +138,8 @@ def figures(
             found[name] = answer.result()
     lines = [line for line in found["lines"] if units is None or line.unit in units]
     each = d.by_unit(found["dossiers"], names)
-    causes = (cause.model_copy(update={"kind_name": plan.kind_name(cause.kind)}) for cause in found["corrections"])
+    throughput, corrections = found["worked"]
+    causes = (cause.model_copy(update={"kind_name": plan.kind_name(cause.kind)}) for cause in corrections)
     return ReportFigures(
         office=plan.settings.office.name,
         period=period,
@@ -146,7 +154,7 @@ def figures(
         indicators=tuple(_indicators(plan, found["counts"], found["counts_before"])),
         copies=tuple(found["copies"]),
         copies_before=tuple(found["copies_before"]),
-        throughput=tuple(found["throughput"]),
+        throughput=tuple(throughput),
         corrections=tuple(causes),
         backlog=tuple(found["backlog"]),
         forecasts=tuple(_forecasts(plan, lines, found["recent"], as_of, year)),
@@ -161,6 +169,13 @@ def figures(
 
 _STAGE = {"lines": "lines", "counts": "indicators", "dossiers": "dossiers"}
 """What is told while it is waited for."""
+
+
+def _worked(
+    connection: Connection, start: datetime, end: datetime, within: work.Within | None
+) -> tuple[list[Throughput], list[CorrectionCause]]:
+    made = work.recorded(connection, start, end, within)
+    return work.throughput(connection, start, end, made, within), work.corrections(connection, start, end, made, within)
 
 
 def _within(plan: Plan, units: frozenset[str]) -> work.Within:

@@ -13,12 +13,13 @@ from pydantic import ValidationError
 
 from flows.list_columns import is_heading, places_of
 from flows.list_files import Table, read_table
-from flows.plan import VIETNAM, Plan, heading_at, sha256_of
+from flows.plan import Plan, heading_at, sha256_of
 from schemas.errors import NotFound, WrongUse
 from schemas.people import Right
 from schemas.people_errors import NotAllowed
 from schemas.plan import Finding, ListImport, PlanLine, Severity, Target, Total
 from schemas.plan_errors import ColumnsUnknown, ListRefused
+from schemas.zone import VIETNAM
 from storage.catalogue.events import now
 from storage.fold import fold_words
 from storage.plan.lists import TOTALS, PlanLists, insert_list

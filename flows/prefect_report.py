@@ -8,13 +8,14 @@ from pathlib import Path
 from prefect import flow
 from prefect.artifacts import create_table_artifact
 
-from flows.plan import VIETNAM, Plan
+from flows.plan import Plan
 from flows.plan_figures import period_of
 from flows.report import make_report
 from flows.report_tables import headline, title
 from flows.review import open_desk
 from schemas.errors import WrongUse
 from schemas.settings import load_settings
+from schemas.zone import VIETNAM
 
 
 def last_ended(every: str, today: date) -> str:

@@ -19,7 +19,7 @@ from pyhanko.sign.timestamps import TimeStamper
 from pyhanko_certvalidator import ValidationContext
 
 from flows.coding import coding_of
-from flows.copies_desk import ZONE, CopyDesk
+from flows.copies_desk import CopyDesk
 from flows.locks import put_locked
 from ocr.pdfa_check import check_pdfa2b
 from schemas.document import DocumentStatus
@@ -28,6 +28,7 @@ from schemas.preserve import Because, Due, DueState, Held, PreserveSettings, Pro
 from schemas.signing import FileVerdict, Verdict
 from schemas.signing_errors import LevelNotReached, RenewalImpossible, RevocationUnknown, TimestampUnavailable
 from schemas.store import ObjectRef, Retention
+from schemas.zone import VIETNAM
 from signing.levels import HttpTimeStamper
 from signing.online import signing_validation
 from signing.renew import renew, standing
@@ -53,13 +54,13 @@ def plan(records: Iterable[Held], now: datetime, settings: PreserveSettings) -> 
 
 def _due(held: Held, now: datetime, settings: PreserveSettings) -> Due:
     ends, because, what = min(_end(proof, settings) for proof in held.standing.proofs)
-    day = (ends - timedelta(days=settings.renew_before_days)).astimezone(ZONE).date()
+    day = (ends - timedelta(days=settings.renew_before_days)).astimezone(VIETNAM).date()
     if any(proof.kind is ProofKind.NONE for proof in held.standing.proofs):
         state = DueState.NO_TIMESTAMP
     elif ends <= now:
         state = DueState.TOO_LATE
     else:
-        state = DueState.DUE if day <= now.astimezone(ZONE).date() else DueState.LATER
+        state = DueState.DUE if day <= now.astimezone(VIETNAM).date() else DueState.LATER
     return Due(
         document=held.document,
         object=held.object,
@@ -88,7 +89,7 @@ def _relied_on_until(algorithm: str, settings: PreserveSettings) -> datetime:
         algorithm = f"{family}-{max((s for s in sizes if s <= int(size)), default=0)}"
     if algorithm not in known:
         return datetime(1970, 1, 1, tzinfo=UTC)
-    return datetime.combine(known[algorithm], time.max, ZONE)
+    return datetime.combine(known[algorithm], time.max, VIETNAM)
 
 
 def held(desk: CopyDesk) -> Iterator[Held]:

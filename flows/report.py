@@ -6,16 +6,19 @@ import hashlib
 import json
 import os
 from collections.abc import Collection, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from threading import Thread
 
+from flows.chart_process import Charts
 from flows.locks import REPORT, lock_of, put_locked
 from flows.plan import Plan, Told, _quiet
 from flows.plan_figures import figures
+from flows.report_tables import Picture
 from schemas.errors import NotFound, ObjectDamaged, WrongUse
 from schemas.people_errors import NotAllowed
 from schemas.plan import Period, PlanSettings
@@ -31,12 +34,9 @@ FORMATS = {
     "html": "text/html; charset=utf-8",
     "csv": "text/csv; charset=utf-8",
 }
-_NEEDS = {
-    "pdf": ("flows.report_pdf", "matplotlib.figure", "matplotlib.backends.backend_agg", "fpdf"),
-    "xlsx": ("flows.report_xlsx", "openpyxl"),
-    "html": ("flows.report_page",),
-    "csv": ("flows.report_csv",),
-}
+_ORDER = ("csv", "pdf", "xlsx", "html")
+"""In which formats are written while their charts are being drawn: a page needs them one after the other."""
+_NEEDS = {"pdf": ("flows.report_pdf", "fpdf"), "xlsx": ("flows.report_xlsx", "openpyxl"), "html": ("flows.report_page", "jinja2")}
 DATA = "json"
 """Filed with every report: its figures, and the settings they were made with."""
 
@@ -48,25 +48,31 @@ class Made:
     files: dict[str, bytes]
 
 
-def render(made: ReportFigures, form: str) -> bytes:
-    """One of FORMATS. Raises WrongUse, MissingProgram without a font."""
+def render(made: ReportFigures, form: str, picture: Picture | None = None) -> bytes:
+    """One of FORMATS; charts are drawn here without `picture`. Raises WrongUse, MissingProgram without a font."""
+    if form == "csv":
+        from flows.report_csv import report_csv
+
+        return report_csv(made)
+    if picture is None:
+        from flows.report_charts import chart
+
+        picture = partial(chart, figures=made)
     if form == "pdf":
         from flows.report_pdf import report_pdf as write
     elif form == "xlsx":
         from flows.report_xlsx import report_xlsx as write
     elif form == "html":
         from flows.report_page import report_page as write
-    elif form == "csv":
-        from flows.report_csv import report_csv as write
     else:
         raise WrongUse(f"--format {form}: {', '.join(FORMATS)}")
-    return write(made)
+    return write(made, picture)
 
 
 def _load(formats: Sequence[str]) -> None:
     """What `render` imports for these formats."""
     for form in formats:
-        for module in _NEEDS[form]:
+        for module in _NEEDS.get(form, ()):
             with suppress(ImportError):  # told by `render`, where it is missed
                 import_module(module)
 
@@ -78,10 +84,12 @@ def make_report(
     units: Collection[str] | None = None,
     as_of: datetime | None = None,
     formats: Sequence[str] = tuple(FORMATS),
+    charts: Charts | None = None,
     told: Told = _quiet,
 ) -> Made:
     """Figures of a period in the wanted formats, filed under `reports/` in the store, locked as `[preserve] retention_of` has it
-    for reports, and in the catalogue. Killed before the end, nothing is filed.
+    for reports, and in the catalogue. Killed before the end, nothing is filed. `charts`: what draws them, where it was started
+    before; it is ended here.
 
     Raises WrongUse, NotAllowed, CatalogueUnavailable when others write for longer than a minute.
     """
@@ -89,14 +97,19 @@ def make_report(
         raise WrongUse(f"--format {', '.join(sorted(unknown))}: {', '.join(FORMATS)}")
     units = plan.allowed() if units is None else units
     as_of = as_of or settled_moment(plan.catalogue)
-    # Loading what draws and writes takes a second in which the counting threads wait for the database.
-    Thread(target=_load, args=(formats,), daemon=True).start()
-    found = figures(plan, period, as_of=as_of, units=units, told=told)
     report_id = new_report_id()
     files, objects = {}, {}
-    for form in formats:
-        told(form, 0)
-        files[form] = render(found, form)
+    if charts is None and set(formats) != {"csv"}:
+        charts = Charts()
+    with charts or nullcontext():
+        # Loaded while the counting threads wait for the database.
+        Thread(target=_load, args=(formats,), daemon=True).start()
+        found = figures(plan, period, as_of=as_of, units=units, told=told)
+        if charts:
+            charts.draw(found)
+        for form in sorted(formats, key=_ORDER.index):
+            told(form, 0)
+            files[form] = render(found, form, charts and charts.picture)
     lock = lock_of(plan.settings.preserve, REPORT, datetime.now(UTC))
     for form, data in (*files.items(), (DATA, _data(plan, found))):
         key = f"reports/{report_id}/{file_name(found)}.{form}"

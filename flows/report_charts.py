@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from functools import lru_cache
 
 from flows.report_tables import number, shown
 from schemas.plan_report import ReportFigures
-from storage.register.print_fonts import serif_fonts
+from storage.print_fonts import serif_fonts
 
 _DPI = 200
 _WIDTH = 9.6  # inches, of an A4 page across
@@ -17,19 +16,18 @@ _MOST = 18
 """Bars of one chart; the table has all."""
 
 
-@lru_cache(maxsize=3)
 def chart(name: str, figures: ReportFigures) -> bytes | None:
-    """PNG of a chart; None where there is nothing to draw. Kept for the next format: drawing is half of what a report costs."""
+    """PNG of a chart by its name; None where there is nothing to draw."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import font_manager
     from matplotlib.figure import Figure
 
+    draw: Callable = {"plan": _plan, "dossiers": _dossiers, "months": _months}[name]
     for path in serif_fonts():
         font_manager.fontManager.addfont(path)
     family = font_manager.FontProperties(fname=serif_fonts()[0]).get_name()
-    draw: Callable = {"plan": _plan, "dossiers": _dossiers, "months": _months}[name]
     with matplotlib.rc_context({"font.family": family, "font.size": 10, "axes.spines.top": False, "axes.spines.right": False}):
         figure = Figure(figsize=(_WIDTH, 3.4), dpi=_DPI, layout="constrained")
         if not draw(figure, figures):

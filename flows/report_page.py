@@ -5,20 +5,19 @@ from __future__ import annotations
 from base64 import b64encode
 from pathlib import Path
 
-from flows.report_charts import chart
-from flows.report_tables import Section, headline, sections, shown, spoken_of, sums, title
+from flows.report_tables import Picture, Section, headline, sections, shown, spoken_of, sums, title
 from schemas.plan_report import ReportFigures
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
-def report_page(figures: ReportFigures) -> bytes:
+def report_page(figures: ReportFigures, chart: Picture) -> bytes:
     from jinja2 import Environment, FileSystemLoader
 
     environment = Environment(loader=FileSystemLoader(_TEMPLATES), autoescape=True)
 
     def picture(section: Section) -> str:
-        made = chart(section.chart, figures) if section.chart else None
+        made = chart(section.chart) if section.chart else None
         return b64encode(made).decode() if made else ""
 
     def foot(section: Section) -> list:

@@ -6,7 +6,6 @@ import io
 
 from fpdf import FPDF
 
-from flows.report_charts import chart
 from flows.report_tables import (
     COUNT,
     DAY,
@@ -15,6 +14,7 @@ from flows.report_tables import (
     PERCENT,
     TEXT,
     Column,
+    Picture,
     Section,
     headline,
     sections,
@@ -24,7 +24,7 @@ from flows.report_tables import (
     title,
 )
 from schemas.plan_report import ReportFigures
-from storage.register.print_fonts import drawable, serif_fonts
+from storage.print_fonts import drawable, serif_fonts
 
 _MARGIN, _FOOT = 15.0, 14.0  # mm
 _LINE = 4.6  # mm, of 9 pt text
@@ -34,15 +34,15 @@ _HEAD = (222, 230, 240)
 _SUM = (240, 240, 240)
 
 
-def report_pdf(figures: ReportFigures) -> bytes:
+def report_pdf(figures: ReportFigures, chart: Picture) -> bytes:
     """Raises MissingProgram without a font."""
-    return _Paper(figures).made()
+    return _Paper(figures, chart).made()
 
 
 class _Paper(FPDF):
-    def __init__(self, figures: ReportFigures) -> None:
+    def __init__(self, figures: ReportFigures, chart: Picture) -> None:
         super().__init__(orientation="landscape", unit="mm", format="A4", enforce_compliance="PDF/A-2B")
-        self.figures = figures
+        self.figures, self.chart = figures, chart
         regular, bold = serif_fonts()
         self.add_font("Serif", "", regular)
         self.add_font("Serif", "B", bold)
@@ -90,7 +90,7 @@ class _Paper(FPDF):
             self.set_xy(self.l_margin, top + 17)
 
     def _section(self, section: Section) -> None:
-        picture = chart(section.chart, self.figures) if section.chart else None
+        picture = self.chart(section.chart) if section.chart else None
         # A heading with at least the head and two rows of its table below it; with its chart where one page holds them all
         # and less than half a page stays white for that.
         whole = 26 + (_LINE + 1.4) * min(len(section.rows) + len(section.extra) + 1, section.on_paper) + self._height(picture)

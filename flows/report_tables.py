@@ -8,8 +8,10 @@ from datetime import date
 
 from schemas.plan_report import CopyFigures, DossierFigures, Forecast, ReportFigures
 from schemas.texts import field_name
-from storage.catalogue.batches import VIETNAM
+from schemas.zone import VIETNAM
 
+Picture = Callable[[str], bytes | None]
+"""A chart by its name (flows/report_charts): PNG, None where there is nothing to draw."""
 Cell = str | int | float | date | None
 TEXT, COUNT, PERCENT, MONEY, DAY, DECIMAL = "text", "count", "percent", "money", "day", "decimal"
 

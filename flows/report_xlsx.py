@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from functools import lru_cache
 
-from flows.report_charts import chart
 from flows.report_tables import (
     COUNT,
     DAY,
@@ -14,6 +13,7 @@ from flows.report_tables import (
     PERCENT,
     TEXT,
     Cell,
+    Picture,
     Section,
     headline,
     sections,
@@ -34,7 +34,7 @@ _ONE_PAGE = 20
 _SUM = "F0F0F0"
 
 
-def report_xlsx(figures: ReportFigures) -> bytes:
+def report_xlsx(figures: ReportFigures, chart: Picture) -> bytes:
     """A workbook; opens without a question in Excel and LibreOffice."""
     from openpyxl import Workbook
 
@@ -46,7 +46,7 @@ def report_xlsx(figures: ReportFigures) -> bytes:
         book.add_named_style(style)
     _summary(book.active, figures)
     for section in sections(figures):
-        _sheet(book.create_sheet(_sheet_name(section)), section, figures)
+        _sheet(book.create_sheet(_sheet_name(section)), section, figures, chart)
     made = io.BytesIO()
     book.save(made)
     return made.getvalue()
@@ -77,7 +77,7 @@ def _summary(sheet, figures: ReportFigures) -> None:
     _printed(sheet)
 
 
-def _sheet(sheet, section: Section, figures: ReportFigures) -> None:
+def _sheet(sheet, section: Section, figures: ReportFigures, chart: Picture) -> None:
     from openpyxl.drawing.image import Image
     from openpyxl.styles import Alignment, PatternFill
     from openpyxl.utils import get_column_letter
@@ -119,7 +119,7 @@ def _sheet(sheet, section: Section, figures: ReportFigures) -> None:
         sheet.auto_filter.ref = f"A{_HEADING_ROW}:{get_column_letter(len(section.columns))}{last}"
     _printed(sheet)
     sheet.print_title_rows = f"{_HEADING_ROW}:{_HEADING_ROW}"
-    if section.chart and (picture := chart(section.chart, figures)):
+    if section.chart and (picture := chart(section.chart)):
         image = Image(io.BytesIO(picture))
         image.width, image.height = image.width * 0.45, image.height * 0.45
         sheet.add_image(image, f"A{row + 2}")

@@ -21,7 +21,7 @@ from pathlib import PurePosixPath
 import sqlalchemy as sa
 
 from flows.fixity import Archive
-from flows.locks import CERTIFIED, OTHER_COPY, REPORT, ZONE, class_of, end_of, retention
+from flows.locks import CERTIFIED, OTHER_COPY, REPORT, class_of, end_of, retention
 from schemas.document import DocumentStatus
 from schemas.errors import NotAllowedNow, NotFound, ObjectLocked, ObjectMissing, WrongUse
 from schemas.keeping import PRIMARY, DisposalItem, DisposalList, DisposalState, Hold, Reminder, Term
@@ -29,6 +29,7 @@ from schemas.keeping_errors import ClockSuspicious, NotDueForDisposal, OnHold
 from schemas.preserve import PreserveSettings
 from schemas.register import BookKind
 from schemas.store import ObjectRef, Retention
+from schemas.zone import VIETNAM
 from storage.catalogue import DocumentRow
 from storage.catalogue import tables as t
 from storage.catalogue.changes import touch
@@ -175,7 +176,7 @@ def _record(archive: Archive, row: DocumentRow) -> Subject:
         id=row.id,
         kind=row.type,
         title=row.doc_code or row.result_code or row.type,
-        completed=made.astimezone(ZONE).date(),
+        completed=made.astimezone(VIETNAM).date(),
         valid_to=_day(row.valid_to),
         source=row.source,
         archive=row.archive,
@@ -191,14 +192,14 @@ def _copy(archive: Archive, ref: ObjectRef) -> Subject:
     title = f"{row.number:02d} {row.symbol}".strip() if row else entry
     day = _day(row.day) if row else None
     return Subject(
-        id=entry, kind=kind, title=title, completed=day or archive.store.stat(ref.key).created.astimezone(ZONE).date(),
+        id=entry, kind=kind, title=title, completed=day or archive.store.stat(ref.key).created.astimezone(VIETNAM).date(),
         valid_to=None, source=None, archive=ref,
     )  # fmt: skip
 
 
 def _report(row: ReportRow) -> Subject:
     ref = ObjectRef(**next(iter(row.objects.values())))
-    completed = row.made_at.astimezone(ZONE).date()
+    completed = row.made_at.astimezone(VIETNAM).date()
     return Subject(id=row.id, kind=REPORT, title=row.label, completed=completed, valid_to=None, source=None, archive=ref)
 
 
@@ -420,7 +421,7 @@ def _record_of(found: DisposalList, who: str) -> bytes:
 
 
 def _today(archive: Archive) -> date:
-    return archive.clock().astimezone(ZONE).date()
+    return archive.clock().astimezone(VIETNAM).date()
 
 
 # --- handing over ----------------------------------------------------------------------------------------------------
@@ -430,7 +431,7 @@ def reminders(archive: Archive, settings: PreserveSettings) -> list[Reminder]:
     before = now - timedelta(days=settings.hand_over_days - settings.hand_over_notice_days)
     found = []
     for subject, made in Handovers(archive.catalogue).missing(AGENCY_ARCHIVE, before):
-        completed = made.astimezone(ZONE).date()
+        completed = made.astimezone(VIETNAM).date()
         until = completed + timedelta(days=settings.hand_over_days)
         found.append(Reminder(subject=subject, completed=completed, until=until, overdue=until < _today(archive)))
     return found

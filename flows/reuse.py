@@ -7,7 +7,6 @@ The sao y that may go with it takes the one path there is for it (`flows.copies.
 from __future__ import annotations
 
 from datetime import date, datetime
-from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
@@ -22,6 +21,7 @@ from schemas.people import Actor, Right
 from schemas.reuse import CopyWanted, Reuse, ReuseCounts, Reused
 from schemas.reuse_errors import NotEntitled, NotReusable
 from schemas.signing import Product
+from schemas.zone import VIETNAM
 from storage.catalogue import DocumentRow
 from storage.catalogue.documents import load_one
 from storage.catalogue.events import now
@@ -33,7 +33,6 @@ from storage.reuse import Reuses, reuse_id
 from storage.search import reusable
 
 PURPOSE_MAX = 500
-ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 
 
 def reuse(
@@ -78,7 +77,7 @@ def reuse_counts(desk: Desk | CopyDesk, actor: Actor, first: date, last: date, u
 def _must_be_usable(connection: sa.Connection, row: DocumentRow) -> None:
     """Asked with the record held: what was revoked or changed a moment ago is not used."""
     standing = load_one(connection, row.id)
-    may, reason = reusable(standing, datetime.now(ZONE).date(), kinds_without_limit())
+    may, reason = reusable(standing, datetime.now(VIETNAM).date(), kinds_without_limit())
     if not may:
         raise NotReusable(f"{row.id}: {reason}")
     if standing.version != row.version:

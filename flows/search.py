@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 from flows.people import masked, scope, sees_personal
 from schemas.people import Actor, Right
 from schemas.settings import Settings
+from schemas.zone import VIETNAM
 from storage.catalogue import Catalogue, Hit
-from storage.catalogue.batches import VIETNAM
 from storage.fold import fold_words
 from storage.people import Units
 from storage.search import Found, Query, TotalIs, search

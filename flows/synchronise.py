@@ -14,10 +14,11 @@ from datetime import datetime
 from flows.coding import OWNER_FIELDS
 from flows.delivery_portal import HttpCitizenStore, SimulatedStore, Transport
 from flows.people import require, unit_of
-from flows.plan import VIETNAM, Plan, Told, _quiet
+from flows.plan import Plan, Told, _quiet
 from schemas.copies import Channel, Message
 from schemas.errors import BadSettings, DeliveryRefused, DeliveryUnavailable
 from schemas.people import Right
+from schemas.zone import VIETNAM
 from storage.catalogue import DocumentRow
 from storage.catalogue.events import add_event
 from storage.catalogue.rows import short_id

@@ -8,16 +8,14 @@ are not here. It names nobody and no decision; the signer's name stands in the s
 from __future__ import annotations
 
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from schemas.errors import BadSettings
 from schemas.roster import Roster, load_roster
 from schemas.settings import Settings
 from schemas.signing import FIELD_NAMES, FileVerdict, Product, Reason, Role, SignatureVerdict
+from schemas.zone import VIETNAM
 from signing.delegation import in_force, same_name
 from signing.verdict import ordered, reason
-
-_HERE = ZoneInfo("Asia/Ho_Chi_Minh")
 
 
 def roster_of(settings: Settings) -> Roster | None:
@@ -54,7 +52,7 @@ def _remark(signature: SignatureVerdict, roster: Roster, office: str, product: P
     theirs = [d for d in roster.delegation if same_name(d.person, signature.signer)]
     if (seated and seat.own_right) or not (seated or theirs):
         return None
-    day = datetime.fromisoformat(signature.time).astimezone(_HERE).date()
+    day = datetime.fromisoformat(signature.time).astimezone(VIETNAM).date()
     if any(in_force(d, day) and Role.CERTIFIER in d.roles and product in d.products for d in theirs):
         return None
     return reason("delegation_not_in_force", signature.field, f"ngày ký {day:%d/%m/%Y}.")

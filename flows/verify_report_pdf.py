@@ -10,8 +10,8 @@ from fpdf import FPDF
 from schemas.signing import FORM_OF_COPY, DocumentTimestampVerdict, Product, SignatureVerdict
 from schemas.verify_texts import KNOWN, REVOCATION, TIMESTAMP, VERDICTS
 from signing.demo_mark import PAGE_MARK
+from storage.print_fonts import drawable, serif_fonts
 from storage.register.print_description import describe
-from storage.register.print_fonts import drawable, serif_fonts
 
 if TYPE_CHECKING:
     from flows.verify_report import VerificationReport

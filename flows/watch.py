@@ -22,13 +22,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
-from zoneinfo import ZoneInfo
 
 from ocr.intake import natural_key, skipped_name
 from schemas.errors import NotFound, SystemFault
+from schemas.zone import VIETNAM
 
 OURS = ".sohoa"
-_ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 _EMPTY_PATIENCE = 10
 """Scanners make the file first and write it later: an empty one is given so many times the usual wait."""
 
@@ -176,7 +175,7 @@ def finish(claimed: Path, inbox: Path, outcome: Literal["done", "refused"] = "do
 
     Raises NotFound when it is not claimed (any more), SystemFault when it cannot be moved.
     """
-    day = inbox / OURS / outcome / datetime.now(_ZONE).date().isoformat()
+    day = inbox / OURS / outcome / datetime.now(VIETNAM).date().isoformat()
     if claimed.parent.parent != _taken(inbox) or not os.path.lexists(claimed):
         raise NotFound(str(claimed.name))
     try:
@@ -226,7 +225,7 @@ def _taken(inbox: Path) -> Path:
 
 def _claim_name(worker: str, since: str = "") -> str:
     """`<time>~<worker>~<machine>~<process>~<its start>~<random>`: all in the name, so that one call makes the claim."""
-    since = since or datetime.now(_ZONE).strftime("%Y%m%dT%H%M%S.%f")
+    since = since or datetime.now(VIETNAM).strftime("%Y%m%dT%H%M%S.%f")
     who = re.sub(r"[^\w.-]+", "_", worker)[:60] or "worker"
     return "~".join(
         (since, who, machine_name(), str(os.getpid()), process_started(os.getpid()) or "0", secrets.token_hex(4))

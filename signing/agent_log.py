@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from schemas.errors import SystemFault
-from signing.appearance import VIETNAM
+from schemas.zone import VIETNAM
 
 
 class AgentLog:

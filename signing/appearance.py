@@ -10,7 +10,7 @@ import io
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from pyhanko.stamp import BaseStampStyle
 
 from schemas.errors import BadSettings
 from schemas.signing import FORM_OF_COPY, Role, SignatureRequest, SigningSettings
+from schemas.zone import VIETNAM
 from signing.appearance_font import Face, embedded, face
 from signing.appearance_page import PageFrame
 from signing.demo_mark import MARK
@@ -33,8 +34,6 @@ WIDEST = 230.0
 """Points a line may take before it is wrapped: two signatures stand side by side on A4."""
 SEAL = 36 / 25.4 * 72
 """A seal is shown in its true size: 36 mm."""
-VIETNAM = timezone(timedelta(hours=7))
-"""The law names the offset, not the zone; Viet Nam has had no other since 1975."""
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ from schemas.signing import (
     SigningSettings,
 )
 from schemas.signing_errors import SigningJobRejected
-from signing.appearance import VIETNAM
+from schemas.zone import VIETNAM
 from signing.identities import DIGEST, SeamSigner, Signer, is_signature
 from signing.levels import extend
 from signing.sign import all_paths, evidence_of, file_sha256, foreign_errors, open_session, prepared_document

@@ -30,7 +30,8 @@ from schemas.signing_errors import (
     LevelNotReached,
     TimestampUnavailable,
 )
-from signing.appearance import VIETNAM, SignatureStyle, looks_of
+from schemas.zone import VIETNAM
+from signing.appearance import SignatureStyle, looks_of
 from signing.appearance_page import PageFrame, entry
 from signing.demo_mark import is_demo
 from signing.identities import DIGEST, SeamSigner, Signer, agency_name, common_name

@@ -33,7 +33,7 @@ from schemas.signing_errors import (
     WeakKey,
     WrongKeyUsage,
 )
-from signing.appearance import VIETNAM
+from schemas.zone import VIETNAM
 from signing.delegation import check_delegation, check_holder
 from signing.demo_mark import is_demo
 from signing.identities import Signer, key_facts

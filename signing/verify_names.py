@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import unicodedata
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from asn1crypto import x509
 from pyhanko.pdf_utils.generic import parse_pdf_date
 from pyhanko.sign.validation import EmbeddedPdfSignature, generic_cms
 
 from schemas.signing import Reason, Verdict
+from schemas.zone import VIETNAM
 from signing.demo_mark import is_demo
 from signing.verify_signer import SignerFacts
 from signing.verify_structure import BROKEN
-
-HERE = ZoneInfo("Asia/Ho_Chi_Minh")
 
 
 def claimed_time(signature: EmbeddedPdfSignature) -> datetime | None:
@@ -28,7 +26,7 @@ def claimed_time(signature: EmbeddedPdfSignature) -> datetime | None:
         try:
             claimed = read()
             if claimed is not None:
-                return claimed.replace(tzinfo=claimed.tzinfo or HERE).astimezone(HERE)
+                return claimed.replace(tzinfo=claimed.tzinfo or VIETNAM).astimezone(VIETNAM)
         except (*BROKEN, OverflowError):  # the year 9999 west of Greenwich is no time here
             continue
     return None
@@ -71,4 +69,4 @@ def sub_indication(ranked: list[Reason]) -> str | None:
 
 
 def shown(moment: datetime | None) -> str | None:
-    return moment.astimezone(HERE).isoformat(timespec="seconds") if moment is not None else None
+    return moment.astimezone(VIETNAM).isoformat(timespec="seconds") if moment is not None else None

@@ -21,7 +21,7 @@ from schemas.signing import (
     SignatureRequest,
     SigningSettings,
 )
-from signing.appearance import VIETNAM
+from schemas.zone import VIETNAM
 from signing.demo_pki import AGENCY, PEOPLE, DemoPki
 from signing.pkcs12 import Pkcs12Signer
 from signing.sign_prepare import Conversion, Prepared, prepare

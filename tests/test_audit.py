@@ -20,8 +20,8 @@ from made_catalogue import ROOT, paper, recorded, waiting
 
 from schemas.errors import SohoaError
 from schemas.people import working_as
+from schemas.zone import VIETNAM
 from storage.audit import Audit
-from storage.audit import heads as heads_module
 from storage.audit.chain import GENESIS, HASHED, append, row_hash
 from storage.audit.tables import audit_head, audit_log
 from storage.catalogue import Catalogue
@@ -143,7 +143,7 @@ class TestWriting:
     def test_rows_are_found_by_object_person_action_and_day(self, book: Book) -> None:
         book.write(3)
         book.write(1, "downloaded")
-        today = datetime.now(heads_module._ZONE).date()
+        today = datetime.now(VIETNAM).date()
         audit = book.audit
         assert [r.object for r in audit.rows(object="D-2")] == ["D-2"]
         assert len(audit.rows(who="lan", since=today, until=today)) == 4 == len(audit.rows(who="P-LAN"))

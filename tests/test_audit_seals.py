@@ -9,6 +9,7 @@ import pytest
 from audit_book import LAN, Book, set_row, stamp, verify
 
 from schemas.people_errors import AuditBroken
+from schemas.zone import VIETNAM
 from storage.audit import Audit, Stamped
 from storage.audit import heads as heads_module
 from storage.audit.chain import GENESIS
@@ -79,8 +80,8 @@ class TestSeals:
         book.write(2)
         old = datetime.now(UTC) - timedelta(days=3)
         book.dba(set_row(1, at=old.isoformat(timespec="microseconds")))
-        assert book.audit.unsealed_days(book.store) == [old.astimezone(heads_module._ZONE).date()]
-        assert book.audit.check(book.store).unsealed_days == [old.astimezone(heads_module._ZONE).date()]
+        assert book.audit.unsealed_days(book.store) == [old.astimezone(VIETNAM).date()]
+        assert book.audit.check(book.store).unsealed_days == [old.astimezone(VIETNAM).date()]
 
     def test_a_killed_call_between_store_and_chain_is_finished_by_the_next(self, book: Book) -> None:
         book.write(2)

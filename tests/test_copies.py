@@ -30,8 +30,8 @@ from schemas.errors import (
 from schemas.register import Cancelling, EntryState, PublicState
 from schemas.signing import Verdict
 from schemas.signing_errors import DemoKeyRefused, NoDelegation
+from schemas.zone import VIETNAM
 from storage.register import CHECKLIST
-from storage.register.desk import ZONE
 from tests.copies_office import NOTHING_APPLIES
 from tests.made_scans import made, scan, stored
 from tests.small_papers import blank, continued, decision, png, tiff
@@ -189,7 +189,7 @@ class TestDemands:
             copy_office.request(desk, "yc", paper)
 
     def test_a_capture_does_not_wait(self, copy_office):
-        moments = [datetime.now(ZONE)]
+        moments = [datetime.now(VIETNAM)]
         with copy_office.desk(clock=lambda: moments[-1]) as desk:
             request = copy_office.request(desk)
             moments.append(moments[0] + timedelta(minutes=31))
@@ -306,10 +306,10 @@ class TestTime:
     @pytest.mark.parametrize(
         ("received", "delayed", "day"),
         [
-            (datetime(2026, 11, 23, 14, 59, tzinfo=ZONE), False, None),
-            (datetime(2026, 11, 23, 15, 1, tzinfo=ZONE), False, 24),
-            (datetime(2026, 11, 27, 15, 1, tzinfo=ZONE), False, 30),
-            (datetime(2026, 11, 23, 9, 0, tzinfo=ZONE), True, 25),
+            (datetime(2026, 11, 23, 14, 59, tzinfo=VIETNAM), False, None),
+            (datetime(2026, 11, 23, 15, 1, tzinfo=VIETNAM), False, 24),
+            (datetime(2026, 11, 27, 15, 1, tzinfo=VIETNAM), False, 30),
+            (datetime(2026, 11, 23, 9, 0, tzinfo=VIETNAM), True, 25),
         ],
     )
     def test_a_slip_when_it_is_not_the_same_day(self, copy_office, received, delayed, day):
@@ -380,7 +380,7 @@ class TestAttestation:
 
     @staticmethod
     def _attested(data: bytes):
-        moment = datetime(2026, 11, 23, 9, 0, tzinfo=ZONE)
+        moment = datetime(2026, 11, 23, 9, 0, tzinfo=VIETNAM)
         return attest(
             data, wording("loi-chung-ban-sao", moment.date()), moment, (200.0, 40.0),
             number="05 quyển số 01/2026 - SCT/BS", day=moment.date(), title="Chủ tịch", signer="Trần Văn Chứng",
@@ -405,7 +405,7 @@ def _as_pdfa(picture) -> bytes:
 def _typed_pdf() -> bytes:
     from fpdf import FPDF
 
-    from storage.register.print_fonts import serif_fonts
+    from storage.print_fonts import serif_fonts
 
     page = FPDF()
     page.add_font("Serif", "", serif_fonts()[0])

@@ -14,9 +14,9 @@ from flows.copies_desk import CopyDesk
 from schemas.copies import CopyState
 from schemas.register import EntryState
 from schemas.signing import Verdict
+from schemas.zone import VIETNAM
 from storage.catalogue.database import Database
 from storage.objects import LocalStore
-from storage.register.desk import ZONE
 from tests.copies_office import CopyOffice
 from tests.kills import child, ended
 
@@ -72,7 +72,7 @@ def certify(office: CopyOffice, key: str, number: int, received: datetime) -> Ca
 
 
 def test_kill_after_every_write(copy_office):
-    received = datetime.now(ZONE)
+    received = datetime.now(VIETNAM)
     killed, n, works = 0, 0, []
     while True:
         n += 1
@@ -105,7 +105,7 @@ def test_kill_after_every_write(copy_office):
 
 def test_a_kill_leaves_nothing_issued_before_the_row_is_complete(copy_office):
     """Between the number and the completed row, nobody who asks is told that the copy is good."""
-    received = datetime.now(ZONE)
+    received = datetime.now(VIETNAM)
     work = certify(copy_office, "yc", 5, received)
     seen: set[EntryState] = set()
     for n in range(10, 24, 4):
@@ -130,7 +130,7 @@ def test_a_kill_leaves_nothing_issued_before_the_row_is_complete(copy_office):
 
 
 def test_two_processes_with_one_request(copy_office):
-    received = datetime.now(ZONE) - timedelta(seconds=1)
+    received = datetime.now(VIETNAM) - timedelta(seconds=1)
     work = certify(copy_office, "yc", 6, received)
     pids = [in_child(copy_office, work), in_child(copy_office, work, delay=0.15)]
     assert [ended(pid) for pid in pids] == [0, 0]
@@ -140,7 +140,7 @@ def test_two_processes_with_one_request(copy_office):
 
 
 def test_two_processes_with_different_requests(copy_office):
-    received = datetime.now(ZONE)
+    received = datetime.now(VIETNAM)
     pids = [in_child(copy_office, certify(copy_office, f"yc-{n}", 20 + n, received)) for n in range(2)]
     assert [ended(pid) for pid in pids] == [0, 0]
     with copy_office.desk() as desk:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.plan import VIETNAM, Plan
+from flows.plan import Plan
 from flows.plan_figures import before, figures, period_of
 from flows.plan_match import doubts, match
 from flows.plan_totals import enter_total
@@ -24,6 +24,7 @@ from schemas.people import Actor
 from schemas.plan import Level, ListKind, MatchState, Target
 from schemas.plan_errors import ListRefused
 from schemas.settings import Settings
+from schemas.zone import VIETNAM
 from storage.catalogue import Catalogue
 from storage.objects import open_store
 from storage.people import Units

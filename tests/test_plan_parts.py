@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from flows.fixity import Archive
-from flows.plan import VIETNAM, Plan
+from flows.plan import Plan
 from flows.plan_figures import figures, period_of
 from flows.plan_match import decide, doubts, match
 from flows.plan_missing import facts_of
@@ -28,6 +28,7 @@ from schemas.people_errors import NotAllowed
 from schemas.plan import ListKind, Severity
 from schemas.plan_errors import ListRefused
 from schemas.settings import Settings
+from schemas.zone import VIETNAM
 from storage.catalogue import tables as c
 from storage.objects import open_store
 from storage.people import Units

@@ -35,7 +35,8 @@ from signing_fixtures import (
 from ocr.pdfa_check import check_pdfa2b
 from schemas.errors import BadSettings, MissingProgram
 from schemas.signing import FIELD_NAMES, Product, Role, SigningSettings
-from signing.appearance import VIETNAM, clock, looks_of, wrapped
+from schemas.zone import VIETNAM
+from signing.appearance import clock, looks_of, wrapped
 from signing.appearance_font import LETTERS, _candidates, face
 from signing.appearance_page import PageFrame
 from signing.demo_mark import MARK, PAGE_MARK
@@ -460,7 +461,7 @@ def test_long_names_are_wrapped():
 def test_a_time_without_offset_is_refused():
     with pytest.raises(ValueError):
         clock(CAPTURED.replace(tzinfo=None))
-    assert VIETNAM.utcoffset(None).total_seconds() == 25200
+    assert CAPTURED.astimezone(VIETNAM).utcoffset().total_seconds() == 25200
 
 
 @pytest.mark.parametrize("turn", [0, 90, 180, 270])

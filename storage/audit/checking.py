@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import sqlalchemy as sa
 
+from schemas.zone import VIETNAM
 from storage.audit import seals
 from storage.audit.chain import GENESIS, HASHED, HEAD
 from storage.audit.heads import witnessed
@@ -165,7 +166,7 @@ class _Walk:
         self._last_head = max(heads, default=0)
         self._hour, self.day, self._at = "", None, ""
         self._latest = ""
-        self._today = datetime.now(seals.ZONE).date()
+        self._today = datetime.now(VIETNAM).date()
         self.unsealed: list[date] = []
         self._plain = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -213,7 +214,7 @@ class _Walk:
         self._at = at
         try:
             if at[:13] != self._hour:
-                self._hour, self.day = at[:13], datetime.fromisoformat(at).astimezone(seals.ZONE).date()
+                self._hour, self.day = at[:13], datetime.fromisoformat(at).astimezone(VIETNAM).date()
             if at < self._latest:
                 if datetime.fromisoformat(self._latest) - datetime.fromisoformat(at) > CLOCK_TOLERANCE:
                     self.problem("clock_back", self.seq + 1, self.seq + 1, at)

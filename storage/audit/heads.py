@@ -15,12 +15,12 @@ import os
 from collections.abc import Iterator
 from datetime import date, datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
+from schemas.zone import VIETNAM
+
 FOLDER = "audit-heads"
-_ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 _home: Path | None = None
 
 
@@ -48,7 +48,7 @@ def witness(address: sa.URL, seq: int, row_hash: str) -> None:
         return
     folder, stem = place
     line = f"{seq} {row_hash}\n".encode()
-    path = folder / f"{stem}-{datetime.now(_ZONE):%Y-%m-%d}.log"
+    path = folder / f"{stem}-{datetime.now(VIETNAM):%Y-%m-%d}.log"
     try:
         try:
             file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)

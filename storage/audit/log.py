@@ -6,18 +6,16 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
 from schemas.people import Actor
+from schemas.zone import VIETNAM
 from storage.audit import chain, checking, seals
 from storage.audit.tables import audit_log
 from storage.catalogue.database import Database
 from storage.catalogue.tables import cleaned
 from storage.objects.protocol import ObjectStore
-
-ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 
 
 @dataclass(frozen=True)
@@ -175,4 +173,4 @@ class Audit:
 
 def _begin(day: date) -> str:
     """The first moment of a day, as times stand in the chain."""
-    return chain.moment_text(datetime.combine(day, datetime.min.time(), ZONE))
+    return chain.moment_text(datetime.combine(day, datetime.min.time(), VIETNAM))

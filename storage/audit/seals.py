@@ -13,20 +13,19 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
 from schemas.errors import ObjectDamaged, ObjectExists
 from schemas.people_errors import AuditBroken
 from schemas.store import Retention, RetentionMode
+from schemas.zone import VIETNAM
 from storage.audit.chain import GENESIS
 from storage.audit.heads import forget
 from storage.audit.tables import audit_log
 from storage.catalogue.database import Database
 from storage.objects.protocol import ObjectStore
 
-ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 PREFIX = "audit/seals/"
 ACTION = "audit_sealed"
 FORMAT = "sohoa-audit-seal-1"
@@ -90,7 +89,7 @@ def seal(
     now = datetime.now(UTC)
     statement = _canonical(
         {
-            "day": now.astimezone(ZONE).date().isoformat(),
+            "day": now.astimezone(VIETNAM).date().isoformat(),
             "format": FORMAT,
             "hash": row_hash,
             "made": now.isoformat(timespec="seconds"),
@@ -108,7 +107,7 @@ def seal(
     except ObjectExists:
         data = store.get(key)  # another call sealed the same head a moment ago
     with database.read() as connection:
-        forget(connection.engine.url, now.astimezone(ZONE).date() - timedelta(days=heads_kept_days))
+        forget(connection.engine.url, now.astimezone(VIETNAM).date() - timedelta(days=heads_kept_days))
     return _parsed(key, data)
 
 
@@ -145,12 +144,12 @@ def load(store: ObjectStore, verify: Verify | None) -> tuple[list[Seal], list[Fa
 def unsealed_days(database: Database, store: ObjectStore) -> list[date]:
     known, _ = load(store, None)
     after = known[-1].seq if known else 0
-    a, today = audit_log.c, datetime.now(ZONE).date()
+    a, today = audit_log.c, datetime.now(VIETNAM).date()
     with database.read() as connection:
         hours = connection.scalars(
             sa.select(sa.func.substr(a.at, 1, 13)).where(a.seq > after, a.action != ACTION).distinct()
         ).all()
-    days = {datetime.fromisoformat(f"{hour}:00:00+00:00").astimezone(ZONE).date() for hour in hours}
+    days = {datetime.fromisoformat(f"{hour}:00:00+00:00").astimezone(VIETNAM).date() for hour in hours}
     return sorted(day for day in days if day < today)
 
 

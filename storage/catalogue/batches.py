@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import secrets
 from datetime import timedelta
-from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
 from schemas.errors import NotAllowedNow, NotFound, WrongUse
 from schemas.people import current_actor
 from schemas.store import ObjectRef
+from schemas.zone import VIETNAM
 from storage.catalogue import tables as t
 from storage.catalogue.database import Database, insert
 from storage.catalogue.events import add_event, now
@@ -25,7 +25,6 @@ from storage.catalogue.rows import (
 )
 from storage.catalogue.tables import cleaned
 
-VIETNAM = ZoneInfo("Asia/Ho_Chi_Minh")
 _ID_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 

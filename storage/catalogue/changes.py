@@ -62,5 +62,6 @@ def add_history(
             who=who,
             at=now(),
             why=why,
+            handwritten=bool(before and before.handwritten),
         )
     )

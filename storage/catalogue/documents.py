@@ -20,7 +20,9 @@ CHUNK = 500
 _PLAIN = [
     c
     for c in t.documents.c
-    if c.name not in ("first_page", "superseded", "code_office", "code_field", "serial", "signed_at", "synchronised_at", "checked_at")
+    if c.name not in (
+        "first_page", "superseded", "code_office", "code_field", "serial", "signed_at", "synchronised_at", "reused_at", "checked_at",
+    )
 ]
 
 

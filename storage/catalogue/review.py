@@ -162,7 +162,7 @@ class Review(Database):
         h = t.field_history.c
         with self.read() as connection:
             rows = connection.execute(
-                sa.select(*(c for c in h if c.name != "id"))
+                sa.select(*(c for c in h if c.name not in ("id", "handwritten")))
                 .where(h.document == resolve(connection, document))
                 .order_by(h.id)
             )

@@ -167,9 +167,10 @@ documents = sa.Table(
     sa.Column("validity_reason", Text),
     sa.Column("validity_changed", UtcTime),
     sa.Column("replaced_by", sa.String(32)),
-    # First signed, first handed to the Kho, last checked: put here by triggers on versions and events (migration 0010).
+    # First signed, handed to the Kho and reused, last checked: put here by triggers on versions, events, uses (migration 0010).
     sa.Column("signed_at", UtcTime),
     sa.Column("synchronised_at", UtcTime),
+    sa.Column("reused_at", UtcTime),
     sa.Column("checked_at", UtcTime),
 )
 
@@ -224,6 +225,8 @@ field_history = sa.Table(
     sa.Column("who", Text, nullable=False),
     sa.Column("at", UtcTime, nullable=False),
     sa.Column("why", Text, nullable=False),
+    # What was corrected had been written by hand; NULL before migration 0010, where the field itself tells.
+    sa.Column("handwritten", sa.Boolean),
 )
 
 document_checks = sa.Table(

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from lxml import etree
 
 from schemas.packages import PackagedFile, PackageInfo, PackageKind
+from schemas.zone import VIETNAM
 
 METS = "http://www.loc.gov/METS/"
 XLINK = "http://www.w3.org/1999/xlink"
 CSIP = "https://DILCIS.eu/XML/METS/CSIPExtensionMETS"
 XSI = "http://www.w3.org/2001/XMLSchema-instance"
 PROFILE = "https://earkcsip.dilcis.eu/profile/E-ARK-CSIP.xml"
-_ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 _NAMES = {None: METS, "xlink": XLINK, "csip": CSIP, "xsi": XSI}
 
 
 def stamp(moment: datetime) -> str:
     """ISO 8601 with +07:00 (TT 05/2025/TT-BNV)."""
-    return moment.astimezone(_ZONE).isoformat(timespec="seconds")
+    return moment.astimezone(VIETNAM).isoformat(timespec="seconds")
 
 
 def mets(info: PackageInfo, files: Sequence[PackagedFile], *, part: str | None = None, parts: Sequence[str] = ()) -> bytes:

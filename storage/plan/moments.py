@@ -9,8 +9,8 @@ import sqlalchemy as sa
 
 from schemas.document import DocumentStatus
 from schemas.errors import CatalogueUnavailable
+from schemas.zone import VIETNAM
 from storage.catalogue import tables as c
-from storage.catalogue.batches import VIETNAM
 from storage.catalogue.database import Database
 from storage.catalogue.events import now
 from storage.plan import tables as t
@@ -73,12 +73,16 @@ def in_use_at(as_of: datetime | None) -> sa.ColumnElement[bool]:
 def standing_at(as_of: datetime | None) -> sa.ColumnElement[bool]:
     """Records that were not set aside at a moment, whenever they were recorded. With a bound on `created` of its own beside it:
     of two upper bounds SQLite takes the first into its index, which may be the wide one."""
-    d, e = c.documents.c, c.events.c
+    d = c.documents.c
     in_use = ~d.superseded & (d.status != DocumentStatus.REJECTED)
     if as_of is None:
         return in_use
-    later = sa.select(e.object).where(e.what.in_(SET_ASIDE), e.at > as_of)
-    return in_use | d.id.in_(later)
+    return in_use | d.id.in_(_set_aside_later(as_of))
+
+
+def _set_aside_later(as_of: datetime) -> sa.Select:
+    e = c.events.c
+    return sa.select(e.object).where(e.what.in_(SET_ASIDE), e.at > as_of)
 
 
 def taken_at(as_of: datetime | None) -> sa.ColumnElement[bool]:
@@ -94,5 +98,7 @@ def matched(as_of: datetime | None) -> sa.ColumnElement[bool]:
     """A row of `plan_cases` has a record that is surely its paper; one that was set aside is none. Records that are set aside
     are few, so they are left out, where to look at each of the others would take twice as long."""
     m, d = t.matches.c, c.documents.c
-    set_aside = sa.select(d.id).where(~standing_at(as_of))
+    set_aside = sa.select(d.id).where(sa.text(t.NOT_IN_USE))
+    if as_of is not None:
+        set_aside = set_aside.where(d.id.not_in(_set_aside_later(as_of)))
     return t.cases.c.case.in_(sa.select(m.case).where(taken_at(as_of), m.document.not_in(set_aside)))

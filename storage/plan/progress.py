@@ -12,13 +12,12 @@ import sqlalchemy as sa
 from schemas.document import DocumentStatus
 from schemas.errors import NotAllowedNow, NotFound, WrongUse
 from schemas.plan import Level, ListKind, Target, Total
+from schemas.zone import VIETNAM
 from storage.catalogue import tables as c
-from storage.catalogue.batches import VIETNAM
 from storage.catalogue.database import Database
 from storage.catalogue.events import add_event, now
 from storage.plan import tables as t
 from storage.plan.moments import SET_ASIDE, count_if, counts_at, in_use_at, matched, taken_at
-from storage.reuse.tables import reuses
 
 SIGNED = ("signed by scanning clerk and agency", "arrived signed")
 """Reasons (`document_versions.why`) of versions that bear the signatures of a digitised record."""
@@ -43,6 +42,9 @@ class Reached:
         return Reached(*(a - b for a, b in zip(astuple(self), astuple(other), strict=True)))
 
 
+_REACHED = ("digitised", "archived", "signed", "synchronised", "reused")
+
+
 def reached(
     connection: sa.Connection, as_of: datetime, *, by_sector: Collection[str] | None = None
 ) -> dict[tuple[str, str, str], Reached]:
@@ -64,22 +66,20 @@ def reached(
     base = sa.select(*by).select_from(source).where(in_use_at(as_of)).group_by(*by)
     if by_sector is not None:
         base = base.where(d.type.in_(sorted(by_sector)))
-    counts = {
-        ("digitised", "archived", "signed", "synchronised"): base.add_columns(
-            sa.func.count(), count_if(archived_at(as_of)), count_if(d.signed_at <= as_of), count_if(d.synchronised_at <= as_of)
-        ),
-        ("reused",): base.where(d.id.in_(sa.select(reuses.c.document).where(reuses.c.at <= as_of))).add_columns(
-            sa.func.count()
-        ),
-    }
+    query = base.add_columns(
+        sa.func.count().label("digitised"),
+        count_if(archived_at(as_of)).label("archived"),
+        count_if(d.signed_at <= as_of).label("signed"),
+        count_if(d.synchronised_at <= as_of).label("synchronised"),
+        count_if(d.reused_at <= as_of).label("reused"),
+    )
     units = dict(connection.execute(sa.select(c.batches.c.id, c.batches.c.unit)).all())
     found: dict[tuple[str, str, str], dict[str, int]] = {}
-    for names, query in counts.items():
-        for batch, kind, *rest in connection.execute(query):
-            sector = rest.pop(0) if by_sector is not None else ""
-            line = found.setdefault((units[batch] or "", sector, kind), {})
-            for name, count in zip(names, rest, strict=True):
-                line[name] = line.get(name, 0) + int(count or 0)
+    for batch, kind, *rest in connection.execute(query):
+        sector = rest.pop(0) if by_sector is not None else ""
+        line = found.setdefault((units[batch] or "", sector, kind), {})
+        for name, count in zip(_REACHED, rest, strict=True):
+            line[name] = line.get(name, 0) + int(count or 0)
     return {key: Reached(**line) for key, line in found.items()}
 
 
@@ -112,15 +112,20 @@ def listed(connection: sa.Connection, as_of: datetime) -> dict[tuple[str, str, s
     """(unit, sector, kind) → rows of lists of results still in force that day, and those of them without a record."""
     p = t.cases.c
     day = as_of.astimezone(VIETNAM).date().isoformat()
-    sector, kind = sa.func.coalesce(p.sector, ""), sa.func.coalesce(p.kind, "")
+    by = (p.unit, p.sector, p.kind)
     query = (
-        sa.select(p.unit, sector, kind, sa.func.count(), count_if(~matched(as_of)))
+        sa.select(*by, sa.func.count(), count_if(~matched(as_of)))
         .where(
             p.kind_of_list == ListKind.RESULTS, counts_at(as_of), p.in_force_until.is_(None) | (p.in_force_until >= day)
         )
-        .group_by(p.unit, sector, kind)
+        .group_by(*by)
     )
-    return {(unit, *what): (rows, int(missing)) for unit, *what, rows, missing in connection.execute(query)}
+    found: dict[tuple[str, str, str], tuple[int, int]] = {}
+    for unit, sector, kind, rows, missing in connection.execute(query):
+        key = (unit, sector or "", kind or "")
+        before = found.get(key, (0, 0))
+        found[key] = (before[0] + rows, before[1] + int(missing))
+    return found
 
 
 def not_synchronised(
@@ -159,9 +164,9 @@ def _sent(simulated_counts: bool) -> sa.ColumnElement[bool]:
 def simulated(connection: sa.Connection, as_of: datetime) -> int:
     """Records that only the simulator of the Kho took."""
     e = c.events.c
-    sent = (e.what == SYNCHRONISED) & (e.at <= as_of)
     real = _sent(False) & (e.at <= as_of)
-    by_simulator = set(connection.scalars(sa.select(e.object).where(sent & ~real)))
+    marked = sa.literal_column(f"what = '{SYNCHRONISED}'"), sa.text(t.SIMULATED[connection.dialect.name]), e.at <= as_of
+    by_simulator = connection.scalars(sa.select(e.object).where(*marked).distinct()).all()
     # Asked one by one only where there is one: an office that reached the Kho has hundreds of thousands of the others.
     return sum(
         connection.scalar(sa.select(e.id).where(e.object == document, real).limit(1)) is None for document in by_simulator

@@ -8,6 +8,12 @@ import sqlalchemy as sa
 from storage.catalogue import tables as t
 from storage.catalogue.tables import BigId, Json, Text, UtcTime, metadata
 
+SIMULATED = {"sqlite": "json_extract(detail, '$.simulated')", "postgresql": "(detail ->> 'simulated') = 'true'"}
+"""Events of what only the simulator of the Kho took, as their index has it: in other words a database does not find the index."""
+
+NOT_IN_USE = "(superseded OR status = 'rejected')"
+"""Records that were set aside, as their index has it."""
+
 lists = sa.Table(
     "plan_lists",
     metadata,
@@ -71,6 +77,11 @@ cases = sa.Table(
     sa.Column("replaced_at", UtcTime),
     sa.Index("ix_plan_cases_received", "kind_of_list", "received", "unit"),
     sa.Index("ix_plan_cases_finished", "kind_of_list", "finished"),
+    # Reports read this alone, not the rows with their texts.
+    sa.Index(
+        "ix_plan_cases_counted", "kind_of_list", "unit", "level", "sector", "procedure", "received", "finished", "due", "state",
+        "channel", "kind", "in_force_until", "added_at", "replaced_at", "dossier_code", "case",
+    ),
     sa.Index(
         "ix_plan_cases_current",
         "identity",
@@ -160,12 +171,21 @@ reports = sa.Table(
     sa.Column("made_by", Text, nullable=False),
 )
 
-sa.Index("ix_events_what_at", t.events.c.what, t.events.c.at, t.events.c.who, t.events.c.object)
+sa.Index("ix_events_what_who", t.events.c.what, t.events.c.who, t.events.c.at, t.events.c.object)
+sa.Index(
+    "ix_events_simulated",
+    t.events.c.what,
+    t.events.c.at,
+    t.events.c.object,
+    sqlite_where=sa.text(f"what = 'synchronised' AND {SIMULATED['sqlite']}"),
+    postgresql_where=sa.text(f"what = 'synchronised' AND {SIMULATED['postgresql']}"),
+)
 
 # Counting a million records reads these alone, not the records with their texts.
 _d, _v = t.documents.c, t.document_versions.c
 _in_use = (_d.status, _d.superseded, _d.created)
-sa.Index("ix_documents_counted", _d.batch, _d.type, *_in_use, _d.signed_at, _d.synchronised_at, _d.id)
+sa.Index("ix_documents_counted", _d.batch, _d.type, *_in_use, _d.signed_at, _d.synchronised_at, _d.reused_at, _d.id)
 sa.Index("ix_documents_dossier", _d.dossier_code, *_in_use, _d.signed_at, _d.synchronised_at, _d.id)
 sa.Index("ix_documents_created", _d.created, _d.status, _d.superseded, _d.batch, _d.type, _d.checked_at, _d.id)
-sa.Index("ix_document_versions_why", _v.why, _v.made, _v.who, _v.document)
+sa.Index("ix_documents_not_in_use", _d.id, sqlite_where=sa.text(NOT_IN_USE), postgresql_where=sa.text(NOT_IN_USE))
+sa.Index("ix_document_versions_why", _v.why, _v.who, _v.made, _v.document)

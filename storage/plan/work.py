@@ -72,67 +72,81 @@ def copies(
     ]
 
 
+@dataclass(frozen=True)
+class Recorded:
+    """Records of one batch and kind that were made between two moments."""
+
+    batch: str
+    kind: str
+    made: int
+    in_use: int
+    """Those of them that were not set aside until the later moment."""
+
+
+def recorded(connection: sa.Connection, start: datetime, end: datetime, within: Within | None = None) -> list[Recorded]:
+    """End not counted. By batch and kind, as an index has them: it need not be sorted."""
+    d = c.documents.c
+    made = (d.created >= start) & (d.created < end)
+    query = sa.select(d.batch, d.type, count_if(made), count_if(made & in_use_at(end))).group_by(d.batch, d.type)
+    if within is not None:
+        query = query.where(d.batch.in_(sa.select(c.batches.c.id).where(within.of_batch())))
+    return [Recorded(batch, kind, int(every), int(used)) for batch, kind, every, used in connection.execute(query) if every]
+
+
 def throughput(
-    connection: sa.Connection, start: datetime, end: datetime, within: Within | None = None
+    connection: sa.Connection, start: datetime, end: datetime, made: Collection[Recorded], within: Within | None = None
 ) -> list[Throughput]:
-    """Work closed between two moments (end not counted), by who did it: one for each record, or number of a book."""
+    """Work closed between two moments (end not counted), by who did it: one for each record, or number of a book. `made`: what was
+    recorded between them."""
     e, b, d, v = c.events.c, c.batches.c, c.documents.c, c.document_versions.c
     found: dict[tuple[str, str], int] = defaultdict(int)
-    count = sa.func.count().label("count")
 
     def of_records(query: sa.Select, document: sa.ColumnElement[str]) -> sa.Select:
         if within is None:
             return query
         return query.join(c.documents, d.id == document).join(c.batches, b.id == d.batch).where(within.of_batch())
 
-    events = sa.select(e.who, e.what, count).select_from(c.events).where(e.at >= start, e.at < end)
-    for who, what, number in connection.execute(
-        of_records(events.where(e.what.in_(sorted(RECORD_STAGES))), e.object).group_by(e.who, e.what)
-    ):
-        found[who, RECORD_STAGES[what]] += number
-    numbers = events.where(e.what == "number_completed").group_by(e.who, e.what)
+    def by_who(who: sa.ColumnElement[str], at: sa.ColumnElement[datetime], *where: sa.ColumnElement[bool]) -> sa.Select:
+        # One kind of work at a time, and the period where it cannot narrow the search: so SQLite takes the people one after the
+        # other from the index; it would sort them otherwise, which takes longer than to pass over the rest.
+        return sa.select(who, count_if((at >= start) & (at < end))).where(*where).group_by(who)
+
+    for what, stage in RECORD_STAGES.items():
+        for who, number in connection.execute(of_records(by_who(e.who, e.at, e.what == what), e.object)):
+            found[who, stage] += int(number)
+    numbers = by_who(e.who, e.at, e.what == "number_completed")
     if within is not None:
         numbers = numbers.join(r.entries, r.entries.c.id == e.object).join(r.books, r.books.c.id == r.entries.c.book)
         numbers = numbers.where(within.of_book())
-    for who, _, number in connection.execute(numbers):
-        found[who, "certified"] += number
-    signed = sa.select(v.who, count).select_from(c.document_versions)
-    signed = of_records(signed.where(v.why.in_(SIGNED), v.made >= start, v.made < end), v.document).group_by(v.who)
-    for who, number in connection.execute(signed):
-        found[who, "signed"] += number
-    starter = (
-        sa.select(e.who).where(e.what == "batch_started", e.object == b.id).order_by(e.id).limit(1).scalar_subquery()
-    )
-    by_batch = (
-        sa.select(d.batch, count)
-        .where(d.created >= start, d.created < end, in_use_at(end))
-        .group_by(d.batch)
-        .subquery()
-    )
-    scanned = sa.select(starter.label("who"), by_batch.c.count).select_from(
-        by_batch.join(c.batches, b.id == by_batch.c.batch)
-    )
-    if within is not None:
-        scanned = scanned.where(within.of_batch())
-    for who, number in connection.execute(scanned):
-        found[who or "?", "digitised"] += number
-    return [Throughput(who=who, stage=stage, count=number) for (who, stage), number in sorted(found.items())]
+    for who, number in connection.execute(numbers):
+        found[who, "certified"] += int(number)
+    for why in SIGNED:
+        for who, number in connection.execute(of_records(by_who(v.who, v.made, v.why == why), v.document)):
+            found[who, "signed"] += int(number)
+    # The first one: a batch that somebody else went on with is its beginner's. Sorted here; SQLite would go through all events.
+    starts = connection.execute(sa.select(e.id, e.object, e.who).where(e.what == "batch_started"))
+    started = {batch: who for _, batch, who in sorted(map(tuple, starts), reverse=True)}
+    for one in made:
+        found[started.get(one.batch, "?"), "digitised"] += one.in_use
+    return [Throughput(who=who, stage=stage, count=number) for (who, stage), number in sorted(found.items()) if number]
 
 
 def corrections(
-    connection: sa.Connection, start: datetime, end: datetime, within: Within | None = None, limit: int = 30
+    connection: sa.Connection,
+    start: datetime,
+    end: datetime,
+    made: Collection[Recorded],
+    within: Within | None = None,
+    limit: int = 30,
 ) -> list[CorrectionCause]:
-    """Fields that people corrected, the most often corrected first, with how many records of the kind there were."""
+    """Fields that people corrected, the most often corrected first, with how many records of the kind there were. `made`: what was
+    recorded between the two moments."""
     h, d, f = c.field_history.c, c.documents.c, c.fields.c
+    of_field = sa.exists().where(f.document == h.document, f.name == h.field, f.handwritten)
+    by_hand = count_if(sa.func.coalesce(h.handwritten, of_field))
     query = (
-        sa.select(
-            d.type, h.field, sa.func.count().label("corrected"), count_if(f.handwritten).label("handwritten")
-        )
-        .select_from(
-            c.field_history.join(c.documents, d.id == h.document).outerjoin(
-                c.fields, (f.document == h.document) & (f.name == h.field)
-            )
-        )
+        sa.select(d.type, h.field, sa.func.count().label("corrected"), by_hand.label("handwritten"))
+        .select_from(c.field_history.join(c.documents, d.id == h.document))
         .where(h.new_status == FieldStatus.CORRECTED, h.at >= start, h.at < end)
         .group_by(d.type, h.field)
         .order_by(sa.desc("corrected"), d.type, h.field)
@@ -140,17 +154,15 @@ def corrections(
     )
     mine = d.batch.in_(sa.select(c.batches.c.id).where(within.of_batch())) if within is not None else sa.true()
     corrected = connection.execute(query.where(mine)).all()
-    # By batch and kind, as an index has them: it need not be sorted.
-    of_kind = sa.select(d.type, count_if((d.created >= start) & (d.created < end))).where(mine).group_by(d.batch, d.type)
-    recorded: dict[str, int] = defaultdict(int)
-    for kind, count in connection.execute(of_kind) if corrected else ():
-        recorded[kind] += int(count)
+    of_kind: dict[str, int] = defaultdict(int)
+    for one in made:
+        of_kind[one.kind] += one.made
     return [
         CorrectionCause(
             kind=row.type,
             field=row.field,
             corrected=row.corrected,
-            recorded=recorded.get(row.type, 0),
+            recorded=of_kind.get(row.type, 0),
             handwritten=int(row.handwritten or 0),
         )
         for row in corrected

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from schemas.register import BookKind
 from schemas.settings import Copies
+from schemas.zone import VIETNAM
 from storage.catalogue.database import Database
 from storage.catalogue.events import now
 
-ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 """Days and years of a register are those of Viet Nam, wherever the machine stands (DESIGN decision 7)."""
 
 COPIES_UNDER_ND30 = (BookKind.TRUE_COPY, BookKind.COPY_OF_COPY, BookKind.EXTRACT)
@@ -32,7 +31,7 @@ class Desk:
 
     def moment(self) -> datetime:
         """Now, +07:00."""
-        return self.clock().astimezone(ZONE)
+        return self.clock().astimezone(VIETNAM)
 
     def shared(self, kind: BookKind) -> bool:
         """Whether this kind takes its numbers from one run with others."""

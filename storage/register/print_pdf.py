@@ -11,9 +11,9 @@ from datetime import datetime
 from fpdf import FPDF
 
 from schemas.register import BOOK_TITLES, BookKind, RegisterEntry, Sheet
-from storage.register.desk import ZONE
+from schemas.zone import VIETNAM
+from storage.print_fonts import drawable, serif_fonts
 from storage.register.print_description import describe
-from storage.register.print_fonts import drawable, serif_fonts
 
 _COLUMNS: tuple[tuple[float, str], ...] = (
     (27, "C"),
@@ -62,7 +62,7 @@ def print_sheet(sheet: Sheet, agency_name: str, printed_at: datetime) -> bytes:
 
     The same sheet, name and time give the same bytes. Raises MissingProgram without a font.
     """
-    return _Paper(sheet, agency_name, printed_at.astimezone(ZONE)).made()
+    return _Paper(sheet, agency_name, printed_at.astimezone(VIETNAM)).made()
 
 
 def money(amount: int) -> str:

@@ -21,12 +21,12 @@ from schemas.register import (
     Totals,
     Volume,
 )
+from schemas.zone import VIETNAM
 from storage.register import tables as t
-from storage.register.desk import ZONE
 
 
 def local(moment: datetime | None) -> datetime | None:
-    return moment and moment.astimezone(ZONE)
+    return moment and moment.astimezone(VIETNAM)
 
 
 def load_books(connection: sa.Connection, *conditions: sa.ColumnElement[bool]) -> list[Book]:

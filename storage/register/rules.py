@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from schemas.errors import WrongUse
 from schemas.register import Due
 from schemas.settings import Copies
-from storage.register.desk import ZONE
+from schemas.zone import VIETNAM
 
 
 def due(
@@ -19,7 +19,7 @@ def due(
     `delayed`: many papers, pages or copies, or hard to compare: up to two working days more (Đ21). `agreed_until`: a
     later day agreed in writing (Đ21). Raises WrongUse when the day agreed is earlier than the law's own.
     """
-    moment = received_at.astimezone(ZONE)
+    moment = received_at.astimezone(VIETNAM)
     day = moment.date()
     reason = ""
     if not is_working_day(day, copies):

@@ -11,8 +11,8 @@ from datetime import date, datetime
 import sqlalchemy as sa
 
 from schemas.reuse import Lookup, Question, Reuse, ReuseCount, ReuseCounts
+from schemas.zone import VIETNAM
 from storage.catalogue import tables as t
-from storage.catalogue.batches import VIETNAM
 from storage.catalogue.changes import lock
 from storage.catalogue.database import Database
 from storage.catalogue.events import add_event

@@ -8,7 +8,7 @@ from datetime import date
 
 import sqlalchemy as sa
 
-from storage.catalogue.batches import VIETNAM
+from schemas.zone import VIETNAM
 from storage.catalogue.database import Database
 from storage.catalogue.events import now
 from storage.catalogue.rows import Hit

@@ -10,8 +10,8 @@ import sqlalchemy as sa
 
 from schemas.document import DocumentStatus
 from schemas.errors import NotAllowedNow, WrongUse
+from schemas.zone import VIETNAM
 from storage.catalogue import tables as t
-from storage.catalogue.batches import VIETNAM
 from storage.catalogue.changes import lock, touch
 from storage.catalogue.database import Database
 from storage.catalogue.documents import load_one, resolve

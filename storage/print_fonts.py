@@ -1,4 +1,4 @@
-"""Fonts of the printed register: Times-metric, with every Vietnamese letter."""
+"""Fonts of what is printed: Times-metric, with every Vietnamese letter."""
 
 from __future__ import annotations
 
