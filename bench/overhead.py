@@ -100,7 +100,7 @@ def measure(
         ]
     method = [
         f"The same batch ({of}; {papers} made papers, written again and again as different files) done four ways in turn: a "
-        "plain process pool that reads and writes PDFs; `flows.digitise` with store, catalogue, resume and page processes; the "
+        "plain process pool that reads and writes PDFs within the same bound on memory; `flows.digitise` with store, catalogue, resume and page processes; the "
         "same as a Prefect flow on a server that runs already (its CPU time counted too); the same with a server that is started "
         "for it and stopped. Databases were made before, as an installation does once; start of all other processes included. `CPU time of orchestration` is steadier than the differences, because work that takes a little "
         "longer by chance does not count: what a run spends outside the jobs (read, cut, make a document), less what `bare` "
@@ -189,6 +189,7 @@ def do_bare(folder: Path, out: Path, processes: int) -> tuple[int, float]:
 
 def _one_file(path: Path, out: Path) -> tuple[int, float]:
     """Reads a file and writes its documents, with the functions that the flow uses."""
+    from flows.worker import tidied
     from ocr.extract import read_document
     from ocr.intake import inspect, open_source
     from ocr.reading import read_page
@@ -201,12 +202,11 @@ def _one_file(path: Path, out: Path) -> tuple[int, float]:
     start = time.process_time()
     data = path.read_bytes()
     with open_source(data, inspect(data, path.name, settings.limits), settings.limits) as source:
-        readings = [
-            read_page(
-                n, source.render(n, settings.reading.dpi), source.born_words(n), engine, settings.reading
-            )
-            for n in range(1, source.page_count + 1)
-        ]
+        readings = []
+        for n in range(1, source.page_count + 1):
+            image = source.render(n, settings.reading.dpi)
+            readings.append(read_page(n, image, source.born_words(n), engine, settings.reading))
+            tidied()  # within the same bound on memory
     for index, pages in enumerate(separate(readings, forms).documents):
         mine = [r for r in readings if r.page in pages]
         found = read_document(mine, forms=forms, settings=settings)
@@ -216,6 +216,7 @@ def _one_file(path: Path, out: Path) -> tuple[int, float]:
         try:
             made = make_searchable(data, mine, pages=pages, metadata=metadata)
             verify_searchable(made.data, mine, source=data, pages=pages)
+            tidied()
         except SohoaError:
             continue  # the flow sets such a document aside; here it is only not written
         (out / f"{path.stem}-{index}.pdf").write_bytes(made.data)

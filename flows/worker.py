@@ -54,10 +54,10 @@ def _outcome(job, bench) -> tuple[object, float, int]:
         result = job.failure("out of memory")
     except Exception as error:
         result = job.failure(f"{type(error).__name__}: {error}")
-    return result, time.process_time() - start, _tidied()
+    return result, time.process_time() - start, tidied()
 
 
-def _tidied() -> int:
+def tidied() -> int:
     """Resident bytes, after what the last page left in the heap was given back: one coloured page leaves up to 100 MB
     in pieces that the next does not fit into."""
     resident = resident_bytes()
