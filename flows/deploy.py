@@ -101,6 +101,8 @@ _NEEDLESS = (
 )  # fmt: skip
 _IDLE = {f"PREFECT_SERVER_SERVICES_{name}_ENABLED": "false" for name in _NEEDLESS}
 """Services for deployments and workers, which a server for one flow does not have; half of what it takes while it waits."""
+_START = {"PREFECT_UI_ENABLED": "0", "PREFECT_API_BLOCKS_REGISTER_ON_START": "false"}
+"""Neither pages nor blocks are asked for."""
 
 
 @contextmanager
@@ -116,7 +118,7 @@ def own_server() -> Iterator[tuple[str, int]]:
     noise = tempfile.TemporaryFile()
     server = subprocess.Popen(
         [sys.executable, "-P", "-m", "flows.own_server", str(port)],
-        env=os.environ | _IDLE | {"PREFECT_UI_ENABLED": "0", "PYTHONPATH": python_path()},
+        env=os.environ | _IDLE | _START | {"PYTHONPATH": python_path()},
         stdin=subprocess.DEVNULL,
         stdout=noise,
         stderr=noise,

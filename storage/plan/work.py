@@ -107,9 +107,12 @@ def throughput(
         return query.join(c.documents, d.id == document).join(c.batches, b.id == d.batch).where(within.of_batch())
 
     def by_who(who: sa.ColumnElement[str], at: sa.ColumnElement[datetime], *where: sa.ColumnElement[bool]) -> sa.Select:
+        in_period = (at >= start) & (at < end)
+        if within is not None:  # records are looked up one by one: only those of the period
+            return sa.select(who, sa.func.count()).where(in_period, *where).group_by(who)
         # One kind of work at a time, and the period where it cannot narrow the search: so SQLite takes the people one after the
         # other from the index; it would sort them otherwise, which takes longer than to pass over the rest.
-        return sa.select(who, count_if((at >= start) & (at < end))).where(*where).group_by(who)
+        return sa.select(who, count_if(in_period)).where(*where).group_by(who)
 
     for what, stage in RECORD_STAGES.items():
         for who, number in connection.execute(of_records(by_who(e.who, e.at, e.what == what), e.object)):
