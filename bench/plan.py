@@ -179,6 +179,7 @@ def _reports(database: str, count: int, found: list[Row], series: dict[str, list
         url = _database(stack, database, folder)
         made = plan_records.make(url, count)
         _lists(url, folder, count)
+        os.sync()  # what loading left to be written to the disk is not the reports'
         where = f"{count:,} records, {count // 5:,} results, {count // 5:,} dossiers, {database}".replace(",", " ")
         told = {name: _made_by_itself(url, folder / "home", name) for name in REPORTS}
         told["2026Q1 of three agencies"] = _made_by_itself(url, folder / "home", "2026Q1", *map(plan_records.code_of, range(3)))
