@@ -42,9 +42,6 @@ class Reached:
         return Reached(*(a - b for a, b in zip(astuple(self), astuple(other), strict=True)))
 
 
-_REACHED = ("digitised", "archived", "signed", "synchronised", "reused")
-
-
 def reached(
     connection: sa.Connection, as_of: datetime, *, by_sector: Collection[str] | None = None
 ) -> dict[tuple[str, str, str], Reached]:
@@ -67,20 +64,20 @@ def reached(
     if by_sector is not None:
         base = base.where(d.type.in_(sorted(by_sector)))
     query = base.add_columns(
-        sa.func.count().label("digitised"),
-        count_if(archived_at(as_of)).label("archived"),
-        count_if(d.signed_at <= as_of).label("signed"),
-        count_if(d.synchronised_at <= as_of).label("synchronised"),
-        count_if(d.reused_at <= as_of).label("reused"),
+        sa.func.count(),
+        count_if(d.signed_at <= as_of),
+        count_if(archived_at(as_of)),
+        count_if(d.synchronised_at <= as_of),
+        count_if(d.reused_at <= as_of),
     )
     units = dict(connection.execute(sa.select(c.batches.c.id, c.batches.c.unit)).all())
-    found: dict[tuple[str, str, str], dict[str, int]] = {}
+    found: dict[tuple[str, str, str], list[int]] = {}
     for batch, kind, *rest in connection.execute(query):
         sector = rest.pop(0) if by_sector is not None else ""
-        line = found.setdefault((units[batch] or "", sector, kind), {})
-        for name, count in zip(_REACHED, rest, strict=True):
-            line[name] = line.get(name, 0) + int(count or 0)
-    return {key: Reached(**line) for key, line in found.items()}
+        line = found.setdefault((units[batch] or "", sector, kind), [0] * len(rest))
+        for at, count in enumerate(rest):  # in the order of Reached
+            line[at] += int(count)
+    return {key: Reached(*line) for key, line in found.items()}
 
 
 def recorded(connection: sa.Connection, since: datetime, as_of: datetime) -> dict[tuple[str, str], int]:
